@@ -1,0 +1,35 @@
+/**
+ * The seed of every random test: fixed, so that a run can be repeated, and another one from the environment
+ * (MOTEMQ_SEED=7 npx vitest run). Failures print it.
+ */
+
+const SEED_DEFAULT = 20_190_307;
+
+/** 32 bits. */
+export const SEED = Number(process.env['MOTEMQ_SEED'] ?? SEED_DEFAULT) | 0;
+
+/** What fc.assert takes; it prints the seed when a property fails. */
+export function runs(numRuns: number): { seed: number; numRuns: number } {
+  return { seed: SEED, numRuns };
+}
+
+/** A small fast source of random numbers (mulberry32), the same on every machine. */
+export class Random {
+  private state: number;
+
+  constructor(seed: number) {
+    this.state = seed | 0;
+  }
+
+  /** A whole number from 0 up to and without `below`. */
+  below(below: number): number {
+    this.state = (this.state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 4294967296) * below);
+  }
+
+  pick<T>(list: readonly T[]): T {
+    return list[this.below(list.length)];
+  }
+}
