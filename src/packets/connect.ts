@@ -3,6 +3,7 @@
  */
 import { OK } from '../status.ts';
 import { writeVarint } from '../wire/varint.ts';
+import { NO_BYTES } from '../wire/bytes.ts';
 import { findWildcard } from '../topic.ts';
 import {
   checkBinary,
@@ -194,18 +195,17 @@ export class ConnectFields {
   password: Uint8Array | null;
 
   constructor() {
-    const none = new Uint8Array(0);
     this.protocolVersion = V5;
     this.cleanStart = true;
     this.keepAliveSeconds = 0;
-    this.clientId = none;
-    this.properties = none;
+    this.clientId = NO_BYTES;
+    this.properties = NO_BYTES;
     this.propertiesByteLength = 0;
     this.willTopic = null;
-    this.willPayload = none;
+    this.willPayload = NO_BYTES;
     this.willQos = 0;
     this.willRetain = false;
-    this.willProperties = none;
+    this.willProperties = NO_BYTES;
     this.willPropertiesByteLength = 0;
     this.userName = null;
     this.password = null;

@@ -2,6 +2,9 @@
  * Moving bytes: the only place that chooses between an engine's native copy and a loop. Knows nothing of packets.
  */
 
+/** No bytes at all: shared, so that nobody has to make an array to say so. */
+export const NO_BYTES = new Uint8Array(0);
+
 /** Below this many bytes a plain loop beats the call into the engine's native copy (measured by `npm run bench`). */
 const NATIVE_COPY_BYTES_MIN = 32;
 

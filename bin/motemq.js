@@ -1,0 +1,2 @@
+#!/usr/bin/env node
+import '../dist/targets/cli/motemq.js';

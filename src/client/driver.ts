@@ -1,0 +1,427 @@
+/**
+ * Drives one session on a platform: lends it received bytes without copying them, gathers what a turn of the event
+ * loop writes into one write, keeps one timer, and gives it larger buffers when it needs them, up to stated limits.
+ * Both the promise client and the fleet's devices stand on this.
+ */
+import { NO_BYTES } from '../wire/bytes.ts';
+import { codedError } from '../assert.ts';
+import { NO_SPACE, PACKET_TOO_LARGE } from '../status.ts';
+import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
+import type { PropertyWriter } from '../packets/properties.ts';
+import { Pump } from '../pump.ts';
+import type { SessionEvent } from '../session/event.ts';
+import type { FilterList } from '../session/filter-list.ts';
+import { RECORD_HEAD_BYTES } from '../session/outbox.ts';
+import { Session } from '../session/session.ts';
+import type { SessionOptions } from '../session/options.ts';
+import type { PersistentStore } from '../session/store.ts';
+import type { TopicHandle } from '../session/topic-aliases.ts';
+import type { ClientTransport, Platform } from './platform.ts';
+
+/** A window of its own that a driver keeps between partial packets. */
+const KEPT_WINDOW_BYTES_MAX = 2048;
+/** From here on what was written goes out at once instead of at the end of the turn. */
+const FLUSH_BYTES = 32768;
+
+/** A transmit ring or outbox that a driver keeps although it is empty. */
+const KEPT_BUFFER_BYTES_MAX = 1048576;
+
+/** Why a driver is paused: buffers of the application are full, or its authentication takes its time. */
+export const PAUSED_BY_BUFFERS = 1;
+export const PAUSED_BY_AUTHENTICATION = 2;
+
+/** How large a driver's buffers begin and may become, in bytes. */
+export interface BufferLimits {
+  /** A PUBLISH up to this long is told whole, a longer one in fragments. Default 65,536. */
+  receiveWindowBytes?: number | undefined;
+  transmitBytes?: number | undefined;
+  /** The largest packet that can be sent. Default 16 MiB. */
+  transmitBytesMax?: number | undefined;
+  outboxBytes?: number | undefined;
+  /** All that waits for the server, QoS 1 and 2 in flight included. Default 16 MiB. */
+  outboxBytesMax?: number | undefined;
+}
+
+/** Who gets a driver's events. */
+export interface DriverOwner {
+  /** An event, alive until this returns. */
+  handleEvent(event: SessionEvent): void;
+}
+
+/** Session options without what the driver provides. */
+export type DriverSessionOptions = Omit<
+  SessionOptions,
+  'buffers' | 'random' | 'packet' | 'event' | 'store'
+> & {
+  random?: (() => number) | undefined;
+  store?: PersistentStore | undefined;
+};
+
+export class Driver {
+  session: Session;
+  pump: Pump;
+  transport: ClientTransport;
+  /** Why the transport closed or did not open, the last time; undefined if it just ended. */
+  transportError: Error | undefined;
+  readonly platform: Platform;
+  private owner: DriverOwner;
+  /** Called at the end of a run with nothing unsent. */
+  onIdle: (() => void) | undefined = undefined;
+  /** PAUSED_BY_*, added up. */
+  private pauses = 0;
+  private isDeferred = false;
+  private isReadingPaused = false;
+  private timer: unknown = undefined;
+  private timerAtMs = Infinity;
+  private ownWindow: Uint8Array = NO_BYTES;
+  private readonly window: number;
+  private readonly transmitBytesMax: number;
+  private readonly outboxBytesMax: number;
+  private readonly onTimer: () => void;
+
+  constructor(platform: Platform, options: DriverSessionOptions, limits: BufferLimits, owner: DriverOwner) {
+    this.platform = platform;
+    this.owner = owner;
+    this.window = limits.receiveWindowBytes ?? 65536;
+    this.transmitBytesMax = limits.transmitBytesMax ?? 16777216;
+    this.outboxBytesMax = limits.outboxBytesMax ?? 16777216;
+    const window = new Uint8Array(64); // the least a session takes; what is received is lent
+    this.session = new Session({
+      ...options,
+      random: options.random ?? platform.random,
+      packet: platform.packet,
+      event: platform.event,
+      buffers: {
+        receive: window,
+        transmit: new Uint8Array(limits.transmitBytes ?? 512),
+        outbox: limits.outboxBytes === undefined ? NO_BYTES : new Uint8Array(limits.outboxBytes),
+        subscriptions: NO_BYTES,
+      },
+    });
+    this.session.state.codec.windowByteLength = this.window;
+    this.session.receive.bytes = NO_BYTES;
+    if (options.store !== undefined) this.restore(options.store);
+    this.transport = platform.createTransport(this);
+    this.pump = new Pump(this.session, this.transport, this);
+    this.onTimer = (): void => {
+      this.handleTimer();
+    };
+  }
+
+  /** Begins to connect. */
+  connect(): void {
+    this.growForConnect();
+    this.session.connect(this.platform.nowMs());
+    this.run();
+  }
+
+  /** Has the pump run before the event loop turns: once, however many verbs ask for it. */
+  defer(): void {
+    if (this.isDeferred) return;
+    this.isDeferred = true;
+    this.platform.defer(this);
+  }
+
+  flush(): void {
+    this.isDeferred = false;
+    this.run();
+  }
+
+  /** Runs the pump now, or, while a session is being polled, at the end of the turn. */
+  run(): void {
+    const platform = this.platform;
+    if (platform.isPolling) {
+      this.defer();
+      return;
+    }
+    platform.isPolling = true;
+    try {
+      this.pump.run(platform.nowMs());
+    } finally {
+      platform.isPolling = false;
+    }
+    this.keepRest();
+    this.shrink();
+    if (this.onIdle !== undefined && !this.hasUnsent()) this.onIdle();
+  }
+
+  /** Stops telling events until `resume`, for the reason PAUSED_BY_*; the server feels it once the buffers are full. */
+  pause(reason: number): void {
+    this.pauses |= reason;
+    this.pump.pause();
+  }
+
+  /** Goes on, at the end of the turn, unless there is another reason not to. */
+  resume(reason: number): void {
+    if ((this.pauses & reason) === 0) return;
+    this.pauses &= ~reason;
+    if (this.pauses !== 0) return;
+    this.pump.isPaused = false;
+    this.defer();
+  }
+
+  /** Whether something is not written yet, or is QoS 1 or 2 and not taken over by the server. */
+  hasUnsent(): boolean {
+    return (
+      this.session.isBusy() || this.session.transmit.byteLength() > 0 || this.transport.isCongested === true
+    );
+  }
+
+  /**
+   * Publishes as Session.publish does (`handle`) or publishTo (`topicName`), with buffers that grow to their limits.
+   * Returns ticket, 0 or a status.
+   */
+  publish(
+    handle: TopicHandle | null,
+    topicName: Uint8Array,
+    payload: Uint8Array,
+    payloadByteLength: number,
+    qos: number,
+    retain: number,
+    properties: PropertyWriter | null,
+  ): number {
+    const session = this.session;
+    // Nothing is made larger for what this server would not take anyway [MQTT-3.2.2-15].
+    if (payloadByteLength >= session.state.serverMaximumPacketSize && session.isConnected()) {
+      return PACKET_TOO_LARGE;
+    }
+    const byteLength = topicName.length + payloadByteLength + (properties?.byteLength ?? 0) + 32;
+    if (session.transmit.freeByteLength() < byteLength + RESERVED_TRANSMIT_BYTES) {
+      // Room is made by larger storage while that is small, then by writing what is there.
+      if (!this.growTransmit(byteLength)) this.run();
+    }
+    for (;;) {
+      const nowMs = this.platform.nowMs();
+      const status = session.send(
+        handle,
+        topicName,
+        payload,
+        payloadByteLength,
+        qos,
+        retain,
+        properties,
+        nowMs,
+      );
+      if (status >= 0) {
+        this.defer();
+        return status;
+      }
+      if (status !== NO_SPACE && status !== PACKET_TOO_LARGE) return status;
+      if (this.growTransmit(byteLength)) continue;
+      // What is too large although it would fit is so for the server.
+      const isFitting = session.state.outbox.bytes.length >= byteLength + RECORD_HEAD_BYTES;
+      if (status === PACKET_TOO_LARGE && isFitting) return status;
+      if (!this.growOutbox(byteLength + RECORD_HEAD_BYTES)) return status;
+    }
+  }
+
+  /** Session.subscribe, with room made for the filters. */
+  subscribe(list: FilterList, identifier: number, userProperties: PropertyWriter | null): number {
+    this.makeSubscriptionRoom(list, userProperties);
+    const ticket = this.session.subscribe(list, identifier, userProperties);
+    this.defer();
+    return ticket;
+  }
+
+  /** Session.unsubscribe, likewise. */
+  unsubscribe(list: FilterList, userProperties: PropertyWriter | null): number {
+    this.makeSubscriptionRoom(list, userProperties);
+    const ticket = this.session.unsubscribe(list, userProperties);
+    this.defer();
+    return ticket;
+  }
+
+  disconnect(reasonCode: number, sessionExpirySeconds: number): void {
+    this.session.disconnect(reasonCode, sessionExpirySeconds, this.platform.nowMs());
+    this.run();
+  }
+
+  /** Ends for good, without a word. */
+  close(): void {
+    this.session.close(this.platform.nowMs());
+    this.run();
+    if (this.timer !== undefined) this.platform.clearTimer(this.timer);
+    this.timer = undefined;
+    this.timerAtMs = Infinity;
+  }
+
+  // What the transport reports.
+
+  handleOpened(): void {
+    this.isReadingPaused = false;
+    this.session.receive.clear();
+    this.guarded((nowMs) => {
+      this.pump.handleOpened(nowMs);
+    });
+  }
+
+  handleBytes(bytes: Uint8Array, at: number, end: number): void {
+    const ring = this.session.receive;
+    if (ring.start === ring.end) {
+      ring.bytes = bytes;
+      ring.start = at;
+      ring.end = end;
+    } else {
+      if (!ring.reserve(end - at)) this.growWindow(end - at);
+      ring.bytes.set(bytes.subarray(at, end), ring.end);
+      ring.end += end - at;
+    }
+    this.run();
+    this.keepRest();
+  }
+
+  handleWritable(): void {
+    this.run();
+  }
+
+  handleClosed(error?: Error): void {
+    this.transportError = error;
+    this.guarded((nowMs) => {
+      this.pump.handleClosed(nowMs);
+    });
+  }
+
+  // What the pump reports.
+
+  handleEvent(event: SessionEvent): void {
+    this.owner.handleEvent(event);
+  }
+
+  handleDeadline(atMs: number): void {
+    // A timer that fires too early costs less than a new timer for every packet sent.
+    if (atMs >= this.timerAtMs || atMs === Infinity) return;
+    if (this.timer !== undefined) this.platform.clearTimer(this.timer);
+    this.timerAtMs = atMs;
+    const ms = atMs - this.platform.nowMs();
+    this.timer = this.platform.setTimer(this.onTimer, ms < 1 ? 1 : Math.ceil(ms));
+  }
+
+  private handleTimer(): void {
+    this.timer = undefined;
+    this.timerAtMs = Infinity;
+    this.guarded((nowMs) => {
+      this.pump.handleTimeout(nowMs);
+    });
+    this.handleDeadline(this.session.nextTimeoutMs());
+  }
+
+  /** Calls into the pump with the shared records marked as in use. */
+  private guarded(call: (nowMs: number) => void): void {
+    const platform = this.platform;
+    const wasPolling = platform.isPolling;
+    platform.isPolling = true;
+    try {
+      call(platform.nowMs());
+    } finally {
+      platform.isPolling = wasPolling;
+    }
+    this.keepRest();
+  }
+
+  /** What is left of lent bytes is copied: the lender wants them back. An empty window gives back its own storage. */
+  private keepRest(): void {
+    const ring = this.session.receive;
+    const byteLength = ring.end - ring.start;
+    if (byteLength === 0) {
+      if (this.ownWindow.length > KEPT_WINDOW_BYTES_MAX) this.ownWindow = NO_BYTES;
+      ring.bytes = this.ownWindow;
+    } else if (ring.bytes !== this.ownWindow) {
+      if (this.ownWindow.length < byteLength) this.ownWindow = new Uint8Array(sizeFor(byteLength, 512));
+      this.ownWindow.set(ring.bytes.subarray(ring.start, ring.end));
+      ring.bytes = this.ownWindow;
+      ring.start = 0;
+      ring.end = byteLength;
+    }
+    this.balanceReading(byteLength);
+  }
+
+  /** Reading stops while more waits than a window holds, and goes on once half of that is gone. */
+  private balanceReading(byteLength: number): void {
+    if (!this.isReadingPaused && (this.pump.isPaused ? byteLength > 0 : byteLength > this.window)) {
+      this.isReadingPaused = true;
+      this.transport.pauseReading();
+    } else if (this.isReadingPaused && !this.pump.isPaused && byteLength <= this.window / 2) {
+      this.isReadingPaused = false;
+      this.transport.resumeReading();
+    }
+  }
+
+  private growWindow(more: number): void {
+    const ring = this.session.receive;
+    const bytes = new Uint8Array(sizeFor(ring.byteLength() + more, 512));
+    ring.replace(bytes);
+    this.ownWindow = bytes;
+  }
+
+  private growForConnect(): void {
+    const fields = this.session.state.fields;
+    let byteLength =
+      64 + fields.propertiesByteLength + fields.willPropertiesByteLength + fields.clientId.length;
+    byteLength += (fields.userName?.length ?? 0) + (fields.password?.length ?? 0);
+    byteLength += (fields.willTopic?.length ?? 0) + fields.willPayload.length;
+    this.growTransmit(byteLength);
+  }
+
+  /** Makes the transmit ring larger, if it is too small for a packet of `byteLength` or merely small; or returns false. */
+  private growTransmit(byteLength: number): boolean {
+    const ring = this.session.transmit;
+    const needed = byteLength + RESERVED_TRANSMIT_BYTES;
+    let size = needed;
+    if (ring.bytes.length < FLUSH_BYTES && ring.freeByteLength() < needed) size += ring.byteLength();
+    if (size <= ring.bytes.length || needed > this.transmitBytesMax) return false;
+    this.session.replaceTransmit(new Uint8Array(sizeFor(size, 512)));
+    return true;
+  }
+
+  private growOutbox(byteLength: number): boolean {
+    const outbox = this.session.state.outbox;
+    const size = outbox.end - outbox.start + byteLength;
+    if (outbox.bytes.length >= this.outboxBytesMax || size > this.outboxBytesMax) return false;
+    const doubled = sizeFor(Math.max(size, outbox.bytes.length * 2), 512);
+    this.session.replaceOutbox(new Uint8Array(Math.min(doubled, this.outboxBytesMax)));
+    return true;
+  }
+
+  /** Takes back what an earlier life of this client left in its store. Throws when it does not fit. */
+  private restore(store: PersistentStore): void {
+    const nowMs = this.platform.nowMs();
+    store.each((kind, number, bytes) => {
+      let status = this.session.restore(kind, number, bytes, 0, bytes.length, nowMs);
+      if (status === NO_SPACE && this.growOutbox(bytes.length)) {
+        status = this.session.restore(kind, number, bytes, 0, bytes.length, nowMs);
+      }
+      if (status < 0) {
+        throw codedError(
+          'ERR_RESTORE_FAILED',
+          'what the store holds is larger than outboxBytesMax or inflightMax',
+        );
+      }
+    });
+  }
+
+  /** Gives back what a burst or a large message needed, once nothing is left of it. */
+  private shrink(): void {
+    const session = this.session;
+    if (session.state.outbox.count > 0 || session.transmit.byteLength() > 0) return;
+    if (session.transmit.bytes.length > KEPT_BUFFER_BYTES_MAX) {
+      session.replaceTransmit(new Uint8Array(FLUSH_BYTES * 2));
+    }
+    if (session.state.outbox.bytes.length > KEPT_BUFFER_BYTES_MAX) session.replaceOutbox(NO_BYTES);
+  }
+
+  private makeSubscriptionRoom(list: FilterList, userProperties: PropertyWriter | null): void {
+    const subscriptions = this.session.state.subscriptions;
+    const extra = userProperties?.byteLength ?? 0;
+    const size = subscriptions.end + list.byteLength + list.count * 16 + extra + 17;
+    if (size > subscriptions.bytes.length)
+      this.session.replaceSubscriptions(new Uint8Array(sizeFor(size, 128)));
+    this.growTransmit(list.byteLength + extra + 64);
+  }
+}
+
+/** The next power of two times `least` that is at least `byteLength`. */
+function sizeFor(byteLength: number, least: number): number {
+  let size = least;
+  while (size < byteLength) size *= 2;
+  return size;
+}

@@ -1,0 +1,173 @@
+/**
+ * The errors of the promise client: each kind of failure a class, each failure a stable `code`.
+ */
+import { statusName } from '../status.ts';
+import { reasonCodeName, returnCodeName, violationName, violationText } from '../packets/texts.ts';
+import type { SessionEvent } from '../session/event.ts';
+import {
+  CAUSE_CLIENT,
+  CAUSE_CONNECT_TIMEOUT,
+  CAUSE_CONNECT_TOO_LARGE,
+  CAUSE_PING_TIMEOUT,
+  CAUSE_REFUSED,
+  CAUSE_SERVER,
+  CAUSE_VIOLATION,
+} from '../session/event.ts';
+
+/** What all errors of the client are. */
+export class MotemqError extends Error {
+  /** Stable, upper-case: what to test for. */
+  readonly code: string;
+
+  constructor(code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/** The server answered CONNECT with a refusal: `reasonCode`, in 3.1.1 the return code. */
+export class ConnectionRefusedError extends MotemqError {
+  readonly reasonCode: number;
+  readonly reasonName: string;
+  readonly reasonString: string | undefined;
+  readonly serverReference: string | undefined;
+
+  constructor(reasonCode: number, reasonName: string, reasonString?: string, serverReference?: string) {
+    const details = reasonString === undefined ? '' : ': ' + reasonString;
+    super(
+      'ERR_CONNECTION_REFUSED',
+      `connection refused: ${reasonName} (0x${reasonCode.toString(16).padStart(2, '0')})${details}`,
+    );
+    this.reasonCode = reasonCode;
+    this.reasonName = reasonName;
+    this.reasonString = reasonString;
+    this.serverReference = serverReference;
+  }
+}
+
+/** The connection could not be made, or is gone: `cause` is the transport's error, if it had one. */
+export class ConnectionError extends MotemqError {
+  /** The reason code of the server's DISCONNECT, where it sent one. */
+  readonly reasonCode: number | undefined;
+
+  constructor(code: string, message: string, reasonCode?: number, options?: ErrorOptions) {
+    super(code, message, options);
+    this.reasonCode = reasonCode;
+  }
+}
+
+/** Something did not happen in time. */
+export class TimeoutError extends MotemqError {}
+
+/** The server broke the standard; the connection was ended with `reasonCode`. */
+export class ProtocolError extends MotemqError {
+  readonly reasonCode: number;
+  /** Offset in the packet of what was wrong. */
+  readonly offset: number;
+
+  constructor(violation: number, reasonCode: number, offset: number) {
+    super(
+      'ERR_PROTOCOL',
+      `${violationName(violation)}: ${violationText(violation)}, at byte ${String(offset)}`,
+    );
+    this.reasonCode = reasonCode;
+    this.offset = offset;
+  }
+}
+
+/** The server refused at least one of the filters: `reasonCodes` has one for each. */
+export class SubscribeError extends MotemqError {
+  readonly topicFilters: readonly string[];
+  readonly reasonCodes: readonly number[];
+
+  constructor(topicFilters: readonly string[], reasonCodes: readonly number[]) {
+    const refused: string[] = [];
+    topicFilters.forEach((filter, i) => {
+      if (reasonCodes[i] >= 0x80) refused.push(`"${filter}": ${reasonCodeName(reasonCodes[i])}`);
+    });
+    super('ERR_SUBSCRIBE_REFUSED', 'subscription refused: ' + refused.join(', '));
+    this.topicFilters = topicFilters;
+    this.reasonCodes = reasonCodes;
+  }
+}
+
+/** The message was not taken on, or the server refused it: `reasonCode` then says why. */
+export class PublishError extends MotemqError {
+  readonly reasonCode: number | undefined;
+
+  constructor(code: string, message: string, reasonCode?: number) {
+    super(code, message);
+    this.reasonCode = reasonCode;
+  }
+}
+
+/** What a status of the session means to who called `publish`, `subscribe` or `unsubscribe`. */
+export function errorOfStatus<T extends MotemqError>(
+  status: number,
+  what: string,
+  kind: new (code: string, message: string) => T,
+): T {
+  const name = statusName(status);
+  return new kind('ERR_' + name, what + ' was not accepted: ' + (STATUS_TEXTS[name] ?? name));
+}
+
+const STATUS_TEXTS: Record<string, string | undefined> = {
+  NO_SPACE: 'the outbox is full',
+  PACKET_TOO_LARGE: "it is larger than the server's maximum packet size or the outbox",
+  NOT_CONNECTED: 'there is no connection',
+  NOT_SUPPORTED_BY_SERVER: 'the server announced that it does not support this',
+  CLOSED: 'the client is closed',
+  STORE_FAILED: 'the store could not keep it',
+  EXPIRED: 'its message expiry interval ran out before it could be sent',
+  DROPPED: 'it was dropped to make room in the outbox',
+};
+
+/** The error that EVENT_DISCONNECTED stands for; undefined after the client's own goodbye. */
+export function errorOfEnd(
+  event: SessionEvent,
+  isV5: boolean,
+  reasonString: string | undefined,
+  serverReference: string | undefined,
+  transportError: Error | undefined,
+): MotemqError | undefined {
+  const { reasonCode } = event;
+  switch (event.cause) {
+    case CAUSE_CLIENT:
+      return undefined;
+    case CAUSE_REFUSED: {
+      const name = isV5 ? reasonCodeName(reasonCode) : returnCodeName(reasonCode);
+      return new ConnectionRefusedError(reasonCode, name, reasonString, serverReference);
+    }
+    case CAUSE_SERVER: {
+      const details = reasonString === undefined ? '' : ': ' + reasonString;
+      const name = reasonCodeName(reasonCode);
+      return new ConnectionError(
+        'ERR_DISCONNECTED_BY_SERVER',
+        `the server disconnected: ${name}${details}`,
+        reasonCode,
+      );
+    }
+    case CAUSE_CONNECT_TIMEOUT:
+      return new TimeoutError('ERR_CONNECT_TIMEOUT', 'no CONNACK in time');
+    case CAUSE_PING_TIMEOUT:
+      return new TimeoutError('ERR_KEEP_ALIVE_TIMEOUT', 'no PINGRESP in time: the connection is dead');
+    case CAUSE_VIOLATION:
+      return new ProtocolError(event.violation, reasonCode, event.violationOffset);
+    case CAUSE_CONNECT_TOO_LARGE:
+      return new ConnectionError('ERR_PACKET_TOO_LARGE', 'CONNECT does not fit into the transmit ring');
+    default: {
+      const details =
+        transportError === undefined ? 'the connection was closed' : transportMessage(transportError);
+      return new ConnectionError('ERR_CONNECTION', details, undefined, { cause: transportError });
+    }
+  }
+}
+
+/** Node puts the addresses it tried into an AggregateError with an empty message. */
+function transportMessage(error: Error): string {
+  const { errors } = error as Error & { errors?: Error[] };
+  if (error.message === '' && errors !== undefined && errors.length > 0) return errors[0].message;
+  const { code } = error as Error & { code?: string };
+  return error.message === '' ? (code ?? error.name) : error.message;
+}

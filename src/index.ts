@@ -1,0 +1,38 @@
+/**
+ * The core's public face: codec, session, pump. What every target builds on; no I/O in it.
+ */
+export * from './status.ts';
+export * from './limits.ts';
+export * from './topic.ts';
+export { Ring } from './wire/ring.ts';
+export { decodeUtf8, encodeUtf8, findBadUtf8 } from './wire/utf8.ts';
+export * from './packets/types.ts';
+export * from './packets/reason-codes.ts';
+export * from './packets/property-table.ts';
+export { Property, PropertyWriter, readProperty } from './packets/properties.ts';
+export { Packet } from './packets/packet.ts';
+export { Decoder } from './packets/codec.ts';
+export type { Codec } from './packets/codec.ts';
+export { ConnectFields, encodeConnack, encodeConnect } from './packets/connect.ts';
+export { encodeAck } from './packets/acks.ts';
+export { encodePublish, publishFlags } from './packets/publish.ts';
+export { encodeList, writeFilter } from './packets/subscribe.ts';
+export { encodePing, encodeReason } from './packets/control.ts';
+export { reasonCodeName, returnCodeName, violationName, violationText } from './packets/texts.ts';
+export { violationReasonCode } from './packets/violations.ts';
+export * from './session/event.ts';
+export { FilterList, subscriptionOptions } from './session/filter-list.ts';
+export { OVERFLOW_DROP_OLDEST_QOS_0, OVERFLOW_REFUSE } from './session/options.ts';
+export type {
+  ReconnectOptions,
+  SessionBuffers,
+  SessionOptions,
+  UserProperties,
+  WillOptions,
+} from './session/options.ts';
+export { Session } from './session/session.ts';
+export type { SessionStore } from './session/store.ts';
+export { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from './session/store.ts';
+export type { TopicHandle } from './session/topic-aliases.ts';
+export { Pump } from './pump.ts';
+export type { EventSink, Transport } from './pump.ts';

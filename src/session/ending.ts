@@ -1,0 +1,125 @@
+/**
+ * How connections end: the server's mistakes, time-outs, lost transports, goodbyes; and when the next one begins.
+ */
+import { DISCONNECT } from '../packets/types.ts';
+import { violationReasonCode } from '../packets/violations.ts';
+import { encodeReason } from '../packets/control.ts';
+import {
+  CLOSED_FOR_GOOD,
+  IDLE,
+  TRANSPORT_CLOSE,
+  WAITING,
+  isReturnWelcome,
+  isTransient,
+} from './connection.ts';
+import {
+  CAUSE_CLIENT,
+  CAUSE_CONNECT_TOO_LARGE,
+  CAUSE_REFUSED,
+  CAUSE_SERVER,
+  CAUSE_VIOLATION,
+  EVENT_DISCONNECTED,
+  CAUSE_NONE,
+} from './event.ts';
+import { TO_ACKNOWLEDGE, WITH_APPLICATION } from './incoming.ts';
+import type { SessionState } from './state.ts';
+import { NEVER } from './timers.ts';
+
+/** Writes a DISCONNECT with `reasonCode` if it fits: there is room reserved for it. */
+export function writeDisconnect(s: SessionState, reasonCode: number): void {
+  const transmit = s.transmit;
+  if (!transmit.reserve(4)) return;
+  const end = encodeReason(
+    transmit.bytes,
+    transmit.end,
+    transmit.bytes.length,
+    DISCONNECT,
+    s.protocolVersion,
+    reasonCode,
+    s.fields.properties,
+    0,
+  );
+  if (end > 0) transmit.end = end;
+}
+
+/** Ends the connection because the server broke the standard [MQTT-4.13.1-1]; 3.1.1 has no words for why. */
+export function endForViolation(
+  s: SessionState,
+  violation: number,
+  violationOffset: number,
+  nowMs: number,
+): void {
+  const reasonCode = violationReasonCode(violation);
+  // A DISCONNECT with a reason may only follow CONNECT, which was sent [MQTT-3.14.0-1]; 3.1.1 just closes.
+  if (s.isV5) writeDisconnect(s, reasonCode);
+  s.endViolation = violation;
+  s.endViolationOffset = violationOffset;
+  endConnection(s, CAUSE_VIOLATION, reasonCode, nowMs);
+}
+
+/** Whether another attempt makes sense after `cause`. */
+function isReconnecting(s: SessionState, cause: number, reasonCode: number): boolean {
+  if (cause === CAUSE_CLIENT || cause === CAUSE_CONNECT_TOO_LARGE) return false;
+  if (cause === CAUSE_SERVER) return isReturnWelcome(reasonCode);
+  if (cause === CAUSE_REFUSED) {
+    return s.isStubborn || isTransient(reasonCode, s.isV5);
+  }
+  return true;
+}
+
+/**
+ * Takes everything that belonged to the connection back to where the next one can start from, tells the pump to close
+ * the transport, and sets the time of the next attempt. EVENT_DISCONNECTED follows at the next poll.
+ */
+export function endConnection(s: SessionState, cause: number, reasonCode: number, nowMs: number): void {
+  s.timers.stopConnection();
+  s.inflight.clearOnWire();
+  s.incoming.handleDisconnected();
+  if (s.releaseQos === 2) settleIncoming(s, s.releasePacketId);
+  s.outgoingAliases.start(0);
+  s.incomingAliases.start();
+  s.streamRemaining = 0;
+  s.releaseByteLength = 0;
+  s.releaseQos = 0;
+  s.incompleteByteLength = -1;
+  s.isConnectDue = false;
+  s.isConnectingEventDue = false;
+  s.isReplaying = false;
+  s.keepAliveMs = 0;
+  s.transportAction = TRANSPORT_CLOSE;
+  let inMs = -1;
+  if (s.connection !== CLOSED_FOR_GOOD && isReconnecting(s, cause, reasonCode)) inMs = s.backoff.next();
+  s.timers.reconnectMs = inMs < 0 ? NEVER : nowMs + inMs;
+  if (s.connection !== CLOSED_FOR_GOOD) s.connection = inMs < 0 ? IDLE : WAITING;
+  s.endCause = cause;
+  s.endReasonCode = reasonCode;
+  s.endReconnectInMs = inMs;
+}
+
+/**
+ * What becomes of the QoS 2 message that the application was looking at: delivered whole, it is acknowledged on the
+ * next connection, as the next poll would have done on this one; otherwise its packet identifier is no duplicate.
+ */
+function settleIncoming(s: SessionState, packetId: number): void {
+  const i = s.incoming.find(packetId);
+  if (i < 0) return;
+  if (s.streamRemaining > 0) s.incoming.remove(i);
+  else if (!s.isManual && s.incoming.state(i) === WITH_APPLICATION) s.incoming.setState(i, TO_ACKNOWLEDGE);
+}
+
+/** Fills the event for a connection that ended since the last poll. */
+export function tellEnd(s: SessionState): number {
+  const event = s.event;
+  event.kind = EVENT_DISCONNECTED;
+  event.cause = s.endCause;
+  event.reasonCode = s.endReasonCode;
+  event.violation = s.endViolation;
+  event.violationOffset = s.endViolationOffset;
+  event.reconnectInMs = s.endReconnectInMs;
+  event.hasPacket = s.endCause === CAUSE_SERVER || s.endCause === CAUSE_REFUSED;
+  event.bytes = s.receive.bytes;
+  s.endCause = CAUSE_NONE;
+  s.endViolation = 0;
+  s.endViolationOffset = 0;
+  return EVENT_DISCONNECTED;
+}

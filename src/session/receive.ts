@@ -1,0 +1,469 @@
+/**
+ * What comes in: packet by packet out of the receive window, each checked against the state of the connection, and
+ * turned into an event, an answer, or the end of the connection.
+ */
+import { NEED_DATA, OK, PAYLOAD_STREAMS, VIOLATION } from '../status.ts';
+import { isEqualRange } from '../wire/bytes.ts';
+import {
+  P_ASSIGNED_CLIENT_IDENTIFIER,
+  P_AUTHENTICATION_METHOD,
+  P_MAXIMUM_PACKET_SIZE,
+  P_MAXIMUM_QOS,
+  P_RECEIVE_MAXIMUM,
+  P_RETAIN_AVAILABLE,
+  P_SERVER_KEEP_ALIVE,
+  P_SHARED_SUBSCRIPTION_AVAILABLE,
+  P_SUBSCRIPTION_IDENTIFIERS_AVAILABLE,
+  P_TOPIC_ALIAS,
+  P_TOPIC_ALIAS_MAXIMUM,
+  P_WILDCARD_SUBSCRIPTION_AVAILABLE,
+} from '../packets/property-table.ts';
+import { PACKET_BYTES_MAX, TWO_BYTE_INTEGER_MAX } from '../limits.ts';
+import {
+  CONTINUE_AUTHENTICATION,
+  PACKET_IDENTIFIER_NOT_FOUND,
+  SUCCESS,
+  UNSPECIFIED_ERROR,
+} from '../packets/reason-codes.ts';
+import {
+  AUTH,
+  CONNACK,
+  DISCONNECT,
+  PINGRESP,
+  PUBACK,
+  PUBCOMP,
+  PUBLISH,
+  PUBREC,
+  PUBREL,
+  SUBACK,
+  UNSUBACK,
+} from '../packets/types.ts';
+import {
+  AUTHENTICATION_DATA_WITHOUT_METHOD,
+  AUTHENTICATION_METHOD_CHANGED,
+  INVALID_TOPIC_ALIAS,
+  QOS_NOT_GRANTED,
+  REASON_CODE_COUNT,
+  RECEIVE_MAXIMUM_BROKEN,
+  SESSION_NOT_ASKED_FOR,
+  UNEXPECTED_PACKET,
+  UNKNOWN_TOPIC_ALIAS,
+} from '../packets/violations.ts';
+import { CONNECTED, CONNECTING, isAllowed } from './connection.ts';
+import {
+  ACT_COMPLETE,
+  ACT_RELEASE,
+  AWAIT_PUBCOMP,
+  AWAIT_PUBREC,
+  SLOT_DONE,
+  SLOT_FREE,
+  deliveryAction,
+} from './delivery.ts';
+import { endConnection, endForViolation, tellEnd } from './ending.ts';
+import {
+  CAUSE_REFUSED,
+  CAUSE_SERVER,
+  EVENT_AUTHENTICATE,
+  EVENT_AUTHENTICATED,
+  EVENT_CONNECTED,
+  EVENT_DISCONNECTED,
+  EVENT_MESSAGE,
+  EVENT_NONE,
+  EVENT_SUBSCRIBED,
+  EVENT_UNSUBSCRIBED,
+} from './event.ts';
+import { AWAIT_PUBREL, TO_ACKNOWLEDGE, WITH_APPLICATION } from './incoming.ts';
+import { SLOT_STRIDE } from './inflight.ts';
+import type { SessionState } from './state.ts';
+import { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from './store.ts';
+import { FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
+import { NEVER } from './timers.ts';
+import {
+  completeSlot,
+  hasReservedRoom,
+  noteSent,
+  storeProgress,
+  tellPublished,
+  writeAck,
+  writeDueAcks,
+} from './transmit.ts';
+
+/** Releases what the last event lent, and acknowledges its message unless the application does that itself. */
+export function releaseEvent(s: SessionState, nowMs: number): void {
+  if (s.releaseByteLength === 0) return;
+  s.receive.consume(s.releaseByteLength);
+  s.releaseByteLength = 0;
+  if (s.streamRemaining > 0 || s.releaseQos === 0) return;
+  const qos = s.releaseQos;
+  s.releaseQos = 0;
+  if (s.isManual) return;
+  if (qos === 1) {
+    writeAck(s, PUBACK, s.releasePacketId, SUCCESS, nowMs); // [MQTT-4.3.2-4]
+    return;
+  }
+  const i = s.incoming.find(s.releasePacketId);
+  if (i < 0) return;
+  if (s.incoming.state(i) === WITH_APPLICATION) s.incoming.setState(i, TO_ACKNOWLEDGE);
+  writeDueAcks(s, nowMs);
+}
+
+/**
+ * Takes packets out of the receive window until one makes an event; EVENT_NONE when more bytes are needed, or more
+ * room in the transmit ring for the answers.
+ */
+export function receiveNext(s: SessionState, nowMs: number): number {
+  const receive = s.receive;
+  const seenByteLength = s.incompleteByteLength;
+  s.incompleteByteLength = -1;
+  while (receive.start < receive.end) {
+    if (s.streamRemaining > 0) {
+      s.lastReceivedMs = nowMs;
+      const kind = nextFragment(s);
+      if (kind !== EVENT_NONE) return kind;
+      continue;
+    }
+    // No room for an answer: the packet stays where it is. Back-pressure, never a drop.
+    if (!hasReservedRoom(s)) return EVENT_NONE;
+    const packet = s.packet;
+    const status = s.codec.decode(receive.bytes, receive.start, receive.end, packet);
+    if (status === NEED_DATA) {
+      s.incompleteByteLength = receive.byteLength();
+      if (s.incompleteByteLength > seenByteLength) s.lastReceivedMs = nowMs;
+      return EVENT_NONE;
+    }
+    s.lastReceivedMs = nowMs;
+    let kind = status;
+    if (status === OK || status === PAYLOAD_STREAMS) kind = handlePacket(s, nowMs);
+    if (kind === VIOLATION) {
+      endForViolation(s, packet.violation, packet.violationOffset - packet.offset, nowMs);
+      return tellEnd(s);
+    }
+    if (kind === HELD) return EVENT_NONE;
+    if (kind !== EVENT_NONE) {
+      // A message has noted for itself how much of the window it takes; a connection that ended takes nothing more.
+      if (kind !== EVENT_MESSAGE && kind !== EVENT_DISCONNECTED) {
+        s.releaseByteLength = packet.end - packet.offset;
+      }
+      s.event.bytes = receive.bytes;
+      return kind;
+    }
+    if (s.streamRemaining === 0) receive.consume(packet.end - packet.offset);
+  }
+  return EVENT_NONE;
+}
+
+/** The packet cannot be handled now, and stays in the window. */
+const HELD = -100;
+
+function handlePacket(s: SessionState, nowMs: number): number {
+  const packet = s.packet;
+  if (!isAllowed(s.connection, packet.type)) return packet.refuse(UNEXPECTED_PACKET, packet.offset);
+  switch (packet.type) {
+    case PUBLISH:
+      return handlePublish(s);
+    case PUBACK:
+    case PUBREC:
+    case PUBCOMP:
+      return handleAck(s, nowMs);
+    case PUBREL:
+      return handlePubrel(s, nowMs);
+    case SUBACK:
+    case UNSUBACK:
+      return handleSubscriptionAck(s);
+    case PINGRESP:
+      s.timers.pingTimeoutMs = NEVER;
+      return EVENT_NONE;
+    case CONNACK:
+      return handleConnack(s, nowMs);
+    case AUTH:
+      return handleAuth(s);
+    case DISCONNECT:
+      endConnection(s, CAUSE_SERVER, packet.reasonCode, nowMs);
+      return tellEnd(s);
+    default:
+      return EVENT_NONE;
+  }
+}
+
+/** Finds the Topic Name, in the packet or behind its alias. Returns OK or VIOLATION. */
+function findTopic(s: SessionState): number {
+  const packet = s.packet;
+  const event = s.event;
+  event.topicBytes = s.receive.bytes;
+  event.topicOffset = packet.topicOffset;
+  event.topicByteLength = packet.topicByteLength;
+  if (!packet.has(P_TOPIC_ALIAS)) return OK;
+  const alias = packet.values[P_TOPIC_ALIAS];
+  const aliases = s.incomingAliases;
+  if (alias > aliases.aliasesMax) return packet.refuse(INVALID_TOPIC_ALIAS, packet.offset); // [MQTT-3.3.2-9]
+  if (packet.topicByteLength > 0) {
+    aliases.set(alias, s.receive.bytes, packet.topicOffset, packet.topicByteLength);
+    return OK;
+  }
+  const name = alias <= aliases.names.length ? aliases.names[alias - 1] : null;
+  if (name === null || aliases.byteLengths[alias - 1] === 0) {
+    return packet.refuse(UNKNOWN_TOPIC_ALIAS, packet.offset); // [MQTT-3.3.2-7]
+  }
+  event.topicBytes = name;
+  event.topicOffset = 0;
+  event.topicByteLength = aliases.byteLengths[alias - 1];
+  return OK;
+}
+
+function handlePublish(s: SessionState): number {
+  const packet = s.packet;
+  const status = findTopic(s);
+  if (status !== OK) return status;
+  let isDuplicate = false;
+  let receipt = 0;
+  if (packet.qos > 0) {
+    const i = s.incoming.find(packet.packetId);
+    if (packet.qos === 2 && i >= 0) {
+      // Delivered before: not again [MQTT-4.3.3-10]. The PUBREC that was lost goes out again.
+      isDuplicate = true;
+      s.incoming.setNew(i);
+      if (s.incoming.state(i) === AWAIT_PUBREL) s.incoming.setState(i, TO_ACKNOWLEDGE);
+    } else if (packet.qos === 2 || s.isManual) {
+      // 5.0 was told the limit [MQTT-3.3.4-9].
+      if (s.isV5 && s.incoming.newCount >= s.receiveMaximum) {
+        return packet.refuse(RECEIVE_MAXIMUM_BROKEN, packet.offset);
+      }
+      // A 3.1.1 server has to wait for the application, but not for PUBRELs: they come behind this packet.
+      if (!s.isV5 && s.incoming.openCount >= s.receiveMaximum) return HELD;
+      receipt = s.nextReceipt;
+      s.incoming.add(packet.packetId, WITH_APPLICATION, packet.qos, receipt, 1);
+      s.nextReceipt = receipt === 0x7fffffff ? 1 : receipt + 1;
+    }
+  }
+
+  const receive = s.receive;
+  const available = packet.end > receive.end ? receive.end : packet.end;
+  const fragment = available - packet.payloadOffset;
+  s.streamRemaining = packet.end - available;
+  s.isStreamSilent = isDuplicate;
+  if (isDuplicate) {
+    if (s.streamRemaining > 0) receive.consume(available - packet.offset);
+    return EVENT_NONE;
+  }
+  s.releaseByteLength = available - packet.offset;
+  s.releaseQos = packet.qos;
+  s.releasePacketId = packet.packetId;
+
+  const event = s.event;
+  event.kind = EVENT_MESSAGE;
+  event.hasPacket = true;
+  event.qos = packet.qos;
+  event.retain = packet.retain;
+  event.dup = packet.dup;
+  event.receipt = s.isManual ? receipt : 0;
+  event.payloadOffset = packet.payloadOffset;
+  event.payloadByteLength = fragment;
+  event.payloadTotalByteLength = packet.payloadByteLength;
+  event.fragmentOffset = 0;
+  event.isLast = s.streamRemaining === 0;
+  s.streamTotal = packet.payloadByteLength;
+  s.streamQos = packet.qos;
+  s.streamReceipt = event.receipt;
+  return EVENT_MESSAGE;
+}
+
+/** The next piece of a payload that did not fit into the window. */
+function nextFragment(s: SessionState): number {
+  const receive = s.receive;
+  let byteLength = receive.byteLength();
+  if (byteLength > s.streamRemaining) byteLength = s.streamRemaining;
+  const fragmentOffset = s.streamTotal - s.streamRemaining;
+  s.streamRemaining -= byteLength;
+  if (s.isStreamSilent) {
+    receive.consume(byteLength);
+    return EVENT_NONE;
+  }
+  const event = s.event;
+  event.kind = EVENT_MESSAGE;
+  event.hasPacket = false;
+  event.bytes = receive.bytes;
+  event.topicByteLength = 0;
+  event.qos = s.streamQos;
+  event.receipt = s.streamReceipt;
+  event.payloadOffset = receive.start;
+  event.payloadByteLength = byteLength;
+  event.payloadTotalByteLength = s.streamTotal;
+  event.fragmentOffset = fragmentOffset;
+  event.isLast = s.streamRemaining === 0;
+  s.releaseByteLength = byteLength;
+  return EVENT_MESSAGE;
+}
+
+/** PUBACK, PUBREC, PUBCOMP. */
+function handleAck(s: SessionState, nowMs: number): number {
+  const packet = s.packet;
+  const inflight = s.inflight;
+  const slot = inflight.find(packet.packetId);
+  if (slot < 0) {
+    // For PUBREC the standard has an answer; a stray PUBACK or PUBCOMP asks for none and harms nobody.
+    if (packet.type === PUBREC && packet.reasonCode < UNSPECIFIED_ERROR) {
+      writeAck(s, PUBREL, packet.packetId, s.isV5 ? PACKET_IDENTIFIER_NOT_FOUND : SUCCESS, nowMs);
+    }
+    return EVENT_NONE;
+  }
+  const action = deliveryAction(inflight.state(slot), packet.type);
+  const ticket = inflight.ticket(slot);
+  const isRefused = packet.type === PUBREC && packet.reasonCode >= UNSPECIFIED_ERROR;
+  if (action === ACT_COMPLETE || (isRefused && inflight.state(slot) === AWAIT_PUBREC)) {
+    completeSlot(s, slot);
+    return tellPublished(s, ticket, OK, packet.reasonCode);
+  }
+  if (action !== ACT_RELEASE) return packet.refuse(QOS_NOT_GRANTED, packet.offset);
+  if (inflight.state(slot) === AWAIT_PUBREC) {
+    if (!storeProgress(s, ticket, packet.packetId, 1)) return HELD;
+    s.outbox.free(inflight.record(slot));
+    if (s.store !== null) s.store.remove(STORED_MESSAGE, ticket);
+    inflight.setRecord(slot, -1);
+    inflight.setState(slot, AWAIT_PUBCOMP);
+  }
+  inflight.setOnWire(slot);
+  writeAck(s, PUBREL, packet.packetId, SUCCESS, nowMs); // [MQTT-4.3.3-4]
+  return EVENT_NONE;
+}
+
+function handlePubrel(s: SessionState, nowMs: number): number {
+  const packetId = s.packet.packetId;
+  const i = s.incoming.find(packetId);
+  let reasonCode = SUCCESS;
+  if (i >= 0 && s.incoming.qos(i) === 2 && s.incoming.state(i) === AWAIT_PUBREL) {
+    s.incoming.remove(i);
+    if (s.store !== null) s.store.remove(STORED_RECEIVED, packetId);
+  } else if (s.isV5) {
+    reasonCode = PACKET_IDENTIFIER_NOT_FOUND;
+  }
+  writeAck(s, PUBCOMP, packetId, reasonCode, nowMs); // [MQTT-4.3.3-11]
+  return EVENT_NONE;
+}
+
+function handleSubscriptionAck(s: SessionState): number {
+  const packet = s.packet;
+  const subscriptions = s.subscriptions;
+  const group = subscriptions.findSent(packet.packetId);
+  if (group < 0) return EVENT_NONE; // asked for on an earlier connection, or never
+  const isSuback = packet.type === SUBACK;
+  const filterAt = subscriptions.firstFilter(group);
+  if (subscriptions.kind(filterAt) !== (isSuback ? FOR_SUBSCRIBE : FOR_UNSUBSCRIBE)) {
+    return packet.refuse(QOS_NOT_GRANTED, packet.offset);
+  }
+  const hasCodes = isSuback || s.isV5;
+  if (hasCodes && packet.listCount !== subscriptions.filterCount(group)) {
+    return packet.refuse(REASON_CODE_COUNT, packet.listOffset); // [MQTT-3.8.4-6], [MQTT-3.11.3-1]
+  }
+  s.event.kind = isSuback ? EVENT_SUBSCRIBED : EVENT_UNSUBSCRIBED;
+  s.event.ticket = subscriptions.ticket(group);
+  s.event.status = OK;
+  s.event.hasPacket = true;
+  subscriptions.handleAcknowledged(group, s.receive.bytes, hasCodes ? packet.listOffset : -1);
+  return s.event.kind;
+}
+
+/** The number in CONNACK, or `otherwise` when it says nothing. */
+function said(s: SessionState, row: number, otherwise: number): number {
+  return s.packet.has(row) ? s.packet.values[row] : otherwise;
+}
+
+function handleConnack(s: SessionState, nowMs: number): number {
+  const packet = s.packet;
+  if (packet.reasonCode !== SUCCESS) {
+    endConnection(s, CAUSE_REFUSED, packet.reasonCode, nowMs);
+    return tellEnd(s);
+  }
+  // [MQTT-3.2.2-4]: with Clean Start there is no session to be present.
+  if (packet.sessionPresent === 1 && s.fields.cleanStart) {
+    return packet.refuse(SESSION_NOT_ASKED_FOR, packet.offset + 2);
+  }
+  const isMethodMissing = s.authenticationMethod !== null && !packet.has(P_AUTHENTICATION_METHOD);
+  if (isMethodMissing || isMethodChanged(s)) {
+    return packet.refuse(AUTHENTICATION_METHOD_CHANGED, packet.offset); // [MQTT-4.12.0-5]
+  }
+  s.serverReceiveMaximum = said(s, P_RECEIVE_MAXIMUM, TWO_BYTE_INTEGER_MAX);
+  s.serverMaximumQos = said(s, P_MAXIMUM_QOS, 2);
+  s.isRetainAvailable = said(s, P_RETAIN_AVAILABLE, 1) === 1;
+  s.serverMaximumPacketSize = said(s, P_MAXIMUM_PACKET_SIZE, PACKET_BYTES_MAX);
+  s.isWildcardAvailable = said(s, P_WILDCARD_SUBSCRIPTION_AVAILABLE, 1) === 1;
+  s.isSharedAvailable = said(s, P_SHARED_SUBSCRIPTION_AVAILABLE, 1) === 1;
+  s.areIdentifiersAvailable = s.isV5 && said(s, P_SUBSCRIPTION_IDENTIFIERS_AVAILABLE, 1) === 1;
+  s.outgoingAliases.start(said(s, P_TOPIC_ALIAS_MAXIMUM, 0)); // [MQTT-3.2.2-17], [MQTT-3.2.2-18]
+  s.incomingAliases.start();
+  s.keepAliveMs = said(s, P_SERVER_KEEP_ALIVE, s.fields.keepAliveSeconds) * 1000; // [MQTT-3.2.2-21]
+  s.pingTimeoutMs =
+    s.isPingTimeoutAsked || s.pingTimeoutMsMax < s.keepAliveMs ? s.pingTimeoutMsMax : s.keepAliveMs;
+  if (packet.has(P_ASSIGNED_CLIENT_IDENTIFIER)) keepClientId(s);
+
+  const isSessionLost = packet.sessionPresent === 0;
+  if (isSessionLost) startNewSession(s);
+  s.isReplaying = s.inflight.used > 0;
+  s.subscriptions.handleConnected(isSessionLost);
+  s.hasSession = true;
+  s.connection = CONNECTED;
+  s.timers.connectMs = NEVER;
+  noteSent(s, s.lastSentMs);
+  s.lastReceivedMs = nowMs;
+  s.backoff.reset();
+  s.event.kind = EVENT_CONNECTED;
+  s.event.sessionPresent = packet.sessionPresent;
+  s.event.reasonCode = SUCCESS;
+  s.event.hasPacket = true;
+  return EVENT_CONNECTED;
+}
+
+/** The server knows nothing of what was under way: all of it begins anew, in order, as new messages. */
+function startNewSession(s: SessionState): void {
+  const inflight = s.inflight;
+  for (let at = 0; at < inflight.slots.length; at += SLOT_STRIDE) {
+    const state = inflight.state(at);
+    if (state === SLOT_FREE || state === SLOT_DONE) continue;
+    if (state === AWAIT_PUBCOMP) {
+      inflight.setState(at, SLOT_DONE); // the server had taken it over: told when its turn comes
+      continue;
+    }
+    if (s.store !== null) s.store.remove(STORED_PROGRESS, inflight.ticket(at));
+    inflight.free(at);
+  }
+  s.outbox.requeue();
+  if (s.store !== null) {
+    for (let i = 0; i < s.incoming.count; i++) s.store.remove(STORED_RECEIVED, s.incoming.packetId(i));
+  }
+  s.incoming.clear();
+}
+
+/** The identifier that the server assigned is this client's from now on [MQTT-3.2.2-16]. */
+function keepClientId(s: SessionState): void {
+  const at = s.packet.values[P_ASSIGNED_CLIENT_IDENTIFIER];
+  const byteLength = s.packet.byteLengths[P_ASSIGNED_CLIENT_IDENTIFIER];
+  const clientId = new Uint8Array(byteLength);
+  for (let i = 0; i < byteLength; i++) clientId[i] = s.receive.bytes[at + i];
+  s.fields.clientId = clientId;
+}
+
+/** Whether the packet names another Authentication Method than CONNECT did [MQTT-4.12.0-5]. */
+function isMethodChanged(s: SessionState): boolean {
+  const packet = s.packet;
+  if (!packet.has(P_AUTHENTICATION_METHOD)) return false;
+  const method = s.authenticationMethod;
+  if (method === null || packet.byteLengths[P_AUTHENTICATION_METHOD] !== method.length) return true;
+  return !isEqualRange(s.receive.bytes, packet.values[P_AUTHENTICATION_METHOD], method, 0, method.length);
+}
+
+function handleAuth(s: SessionState): number {
+  const packet = s.packet;
+  if (s.authenticationMethod === null) {
+    return packet.refuse(AUTHENTICATION_DATA_WITHOUT_METHOD, packet.offset); // [MQTT-4.12.0-6]
+  }
+  if (isMethodChanged(s)) return packet.refuse(AUTHENTICATION_METHOD_CHANGED, packet.offset);
+  s.event.hasPacket = true;
+  s.event.reasonCode = packet.reasonCode;
+  if (packet.reasonCode === CONTINUE_AUTHENTICATION) {
+    s.event.kind = EVENT_AUTHENTICATE;
+    return EVENT_AUTHENTICATE;
+  }
+  // Before CONNACK it is CONNACK that says it is done.
+  if (s.connection === CONNECTING) return packet.refuse(UNEXPECTED_PACKET, packet.offset);
+  s.event.kind = EVENT_AUTHENTICATED;
+  return EVENT_AUTHENTICATED;
+}

@@ -1,0 +1,267 @@
+/**
+ * Everything a session knows, in one place, for the functions that change it: session.ts (verbs), receive.ts (what
+ * comes in), transmit.ts (what goes out), ending.ts (how connections end). Holds no logic of its own.
+ */
+import { PACKET_BYTES_MAX, TWO_BYTE_INTEGER_MAX } from '../limits.ts';
+import { Decoder } from '../packets/codec.ts';
+import type { Codec } from '../packets/codec.ts';
+import type { ConnectFields } from '../packets/connect.ts';
+import { Packet } from '../packets/packet.ts';
+import { FROM_SERVER, V5 } from '../packets/types.ts';
+import { NO_BYTES } from '../wire/bytes.ts';
+import { Ring } from '../wire/ring.ts';
+import { Backoff } from './backoff.ts';
+import { IDLE, TRANSPORT_NONE } from './connection.ts';
+import { SLOT_FREE } from './delivery.ts';
+import { CAUSE_NONE, SessionEvent } from './event.ts';
+import { Incoming } from './incoming.ts';
+import { Inflight } from './inflight.ts';
+import {
+  OVERFLOW_REFUSE,
+  checkBuffers,
+  inflightMaxOf,
+  makeConnectFields,
+  receiveMaximumOf,
+  connectTimeoutMsOf,
+  pingTimeoutMsOf,
+  setConnectProperties,
+  textBytes,
+} from './options.ts';
+import type { SessionOptions } from './options.ts';
+import { Outbox } from './outbox.ts';
+import type { SessionStore } from './store.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { Timers } from './timers.ts';
+import { IncomingAliases, OutgoingAliases } from './topic-aliases.ts';
+
+const NO_TICKETS = new Uint32Array(0);
+
+export class SessionState {
+  isV5: boolean;
+  protocolVersion: number;
+  fields: ConnectFields;
+  codec: Codec;
+  packet: Packet;
+  event: SessionEvent;
+  receive: Ring;
+  transmit: Ring;
+  outbox: Outbox;
+  inflight: Inflight;
+  incoming: Incoming;
+  outgoingAliases: OutgoingAliases;
+  incomingAliases: IncomingAliases;
+  subscriptions: Subscriptions;
+  timers: Timers;
+  backoff: Backoff;
+  store: SessionStore | null;
+  /** For records that go to the store. */
+  scratch: Uint8Array;
+  /** Incoming QoS 1 and 2 messages that this side bears. */
+  receiveMaximum: number;
+  /** What the options asked for: Clean Start at first, how long the session lasts, how long to wait. */
+  isCleanStartAsked: boolean;
+  sessionExpirySeconds: number;
+  connectTimeoutMs: number;
+  pingTimeoutMsMax: number;
+  isPingTimeoutAsked: boolean;
+  /** Reconnect also after refusals that will not pass by themselves. */
+  isStubborn: boolean;
+  isManual: boolean;
+  isDropping: boolean;
+  isQueueingQos0: boolean;
+
+  /** IDLE … CLOSED_FOR_GOOD. */
+  connection: number;
+  /** TRANSPORT_*: what the pump has to do next. */
+  transportAction: number;
+  /** Whether an earlier connection, or a store, left a session worth resuming. */
+  hasSession: boolean;
+  /** Whether CONNECT may be written: its EVENT_CONNECTING, if any, was seen. */
+  isConnectDue: boolean;
+  isConnectingEventDue: boolean;
+
+  /** What the server said in CONNACK, or what holds when it said nothing. */
+  serverReceiveMaximum: number;
+  serverMaximumQos: number;
+  isRetainAvailable: boolean;
+  serverMaximumPacketSize: number;
+  isWildcardAvailable: boolean;
+  isSharedAvailable: boolean;
+  areIdentifiersAvailable: boolean;
+  keepAliveMs: number;
+  pingTimeoutMs: number;
+  lastSentMs: number;
+  lastReceivedMs: number;
+  /** Bytes of the incomplete packet that the last poll found in the window, -1 when it stopped for another reason. */
+  incompleteByteLength: number;
+
+  nextTicket: number;
+  nextReceipt: number;
+  lastPacketId: number;
+  /** Packet identifiers behind `lastPacketId` that are known to be free. */
+  freePacketIds: number;
+  /** In-flight messages of an earlier connection are still to be sent again. */
+  isReplaying: boolean;
+
+  /** Payload bytes of the PUBLISH under way that are still to come as fragments. */
+  streamRemaining: number;
+  /** Of that PUBLISH: its whole payload's length, QoS, receipt. */
+  streamTotal: number;
+  streamQos: number;
+  streamReceipt: number;
+  /** Nobody is to see them: the message is a duplicate. */
+  isStreamSilent: boolean;
+  /** What the next poll releases: bytes of the receive window, and the message to acknowledge. */
+  releaseByteLength: number;
+  releaseQos: number;
+  releasePacketId: number;
+
+  /** Tickets of QoS 0 messages dropped for want of room, told up to `droppedTold`. Grows by doubling. */
+  droppedTickets: Uint32Array;
+  droppedCount: number;
+  droppedTold: number;
+  /** The end of a connection that poll has not told yet. */
+  endCause: number;
+  endReasonCode: number;
+  endViolation: number;
+  endViolationOffset: number;
+  endReconnectInMs: number;
+
+  /** UTF-8, or null without enhanced authentication. */
+  authenticationMethod: Uint8Array | null;
+  /** For the next CONNECT. */
+  authenticationData: Uint8Array | null;
+
+  constructor(options: SessionOptions) {
+    checkBuffers(options.buffers);
+    const fields = makeConnectFields(options);
+    setConnectProperties(fields, options); // finds what is wrong before anything is sent
+    this.fields = fields;
+    this.protocolVersion = fields.protocolVersion;
+    this.isV5 = fields.protocolVersion === V5;
+    this.codec = options.codec ?? new Decoder(this.protocolVersion, FROM_SERVER);
+    this.codec.protocolVersion = this.protocolVersion;
+    this.codec.sender = FROM_SERVER;
+    this.codec.maximumPacketSize = options.maximumPacketSize ?? PACKET_BYTES_MAX;
+    this.codec.windowByteLength = options.buffers.receive.length;
+    this.packet = options.packet ?? new Packet();
+    this.event = options.event ?? new SessionEvent(this.packet);
+    this.receive = new Ring(options.buffers.receive);
+    this.transmit = new Ring(options.buffers.transmit);
+    this.outbox = new Outbox(options.buffers.outbox);
+    this.inflight = new Inflight(inflightMaxOf(options));
+    this.receiveMaximum = receiveMaximumOf(options);
+    this.incoming = new Incoming();
+    this.outgoingAliases = new OutgoingAliases(options.outgoingAliasesMax ?? 16);
+    this.incomingAliases = new IncomingAliases(options.topicAliasMaximum ?? 0);
+    this.subscriptions = new Subscriptions(options.buffers.subscriptions);
+    this.timers = new Timers();
+    const reconnect = options.reconnect ?? {};
+    this.backoff =
+      reconnect === false
+        ? new Backoff(0, 0, 0, options.random)
+        : new Backoff(
+            reconnect.firstMs ?? 1000,
+            reconnect.maximumMs ?? 60000,
+            reconnect.attemptsMax ?? Infinity,
+            options.random,
+          );
+    this.store = options.store ?? null;
+    this.scratch = this.store === null ? NO_BYTES : new Uint8Array(3);
+    this.isCleanStartAsked = options.cleanStart !== false;
+    this.sessionExpirySeconds = options.sessionExpirySeconds ?? 0;
+    this.connectTimeoutMs = connectTimeoutMsOf(options);
+    this.pingTimeoutMsMax = pingTimeoutMsOf(options);
+    this.isPingTimeoutAsked = options.pingTimeoutMs !== undefined;
+    this.isStubborn = reconnect !== false && reconnect.afterRefusal === true;
+    this.isManual = options.manualAcknowledgement === true;
+    this.isDropping = options.overflow !== undefined && options.overflow !== OVERFLOW_REFUSE;
+    this.isQueueingQos0 = options.queueQos0 !== false;
+
+    this.connection = IDLE;
+    this.transportAction = TRANSPORT_NONE;
+    this.hasSession = false;
+    this.isConnectDue = false;
+    this.isConnectingEventDue = false;
+    this.serverReceiveMaximum = TWO_BYTE_INTEGER_MAX;
+    this.serverMaximumQos = 2;
+    this.isRetainAvailable = true;
+    this.serverMaximumPacketSize = PACKET_BYTES_MAX;
+    this.isWildcardAvailable = true;
+    this.isSharedAvailable = true;
+    this.areIdentifiersAvailable = this.isV5;
+    this.keepAliveMs = 0;
+    this.pingTimeoutMs = 0;
+    this.lastSentMs = 0;
+    this.lastReceivedMs = 0;
+    this.incompleteByteLength = -1;
+    this.nextTicket = 1;
+    this.nextReceipt = 1;
+    this.lastPacketId = 0;
+    this.freePacketIds = 0;
+    this.isReplaying = false;
+    this.streamRemaining = 0;
+    this.streamTotal = 0;
+    this.streamQos = 0;
+    this.streamReceipt = 0;
+    this.isStreamSilent = false;
+    this.releaseByteLength = 0;
+    this.releaseQos = 0;
+    this.releasePacketId = 0;
+    this.droppedTickets = NO_TICKETS;
+    this.droppedCount = 0;
+    this.droppedTold = 0;
+    this.endCause = CAUSE_NONE;
+    this.endReasonCode = 0;
+    this.endViolation = 0;
+    this.endViolationOffset = 0;
+    this.endReconnectInMs = -1;
+    const method = options.authenticationMethod;
+    this.authenticationMethod = method === undefined ? null : textBytes(method, 'authenticationMethod');
+    this.authenticationData = null;
+  }
+
+  /** A number for a message or subscription: 1 to 4,294,967,295, 0 left out. */
+  takeTicket(): number {
+    const ticket = this.nextTicket;
+    this.nextTicket = ticket === 4294967295 ? 1 : ticket + 1;
+    return ticket;
+  }
+
+  /** A packet identifier that nothing uses [MQTT-2.2.1-3], or 0 when all 65,535 are in use. */
+  takePacketId(): number {
+    if (this.freePacketIds === 0) this.findFreePacketIds();
+    if (this.freePacketIds === 0) return 0;
+    this.freePacketIds--;
+    this.lastPacketId = this.lastPacketId === TWO_BYTE_INTEGER_MAX ? 1 : this.lastPacketId + 1;
+    return this.lastPacketId;
+  }
+
+  /** Skips identifiers in use and counts the free ones up to the next in use: 0 when there are none at all. */
+  findFreePacketIds(): void {
+    for (let skipped = 0; skipped < TWO_BYTE_INTEGER_MAX; skipped++) {
+      let free = TWO_BYTE_INTEGER_MAX;
+      for (let n = 0; n < this.inflight.count; n++) {
+        const at = this.inflight.position(n);
+        if (this.inflight.state(at) !== SLOT_FREE) free = this.freeUpTo(free, this.inflight.packetId(at));
+      }
+      const subscriptions = this.subscriptions;
+      for (let at = 0; at < subscriptions.end; at = subscriptions.next(at)) {
+        const packetId = subscriptions.packetId(at);
+        if (packetId !== 0) free = this.freeUpTo(free, packetId);
+      }
+      if (free > 0) {
+        this.freePacketIds = free;
+        return;
+      }
+      this.lastPacketId = this.lastPacketId === TWO_BYTE_INTEGER_MAX ? 1 : this.lastPacketId + 1;
+    }
+  }
+
+  /** The lesser of `free` and how many identifiers lie between the last one and `packetId`, which is in use. */
+  freeUpTo(free: number, packetId: number): number {
+    let distance = packetId - this.lastPacketId;
+    if (distance <= 0) distance += TWO_BYTE_INTEGER_MAX;
+    return distance - 1 < free ? distance - 1 : free;
+  }
+}

@@ -1,0 +1,141 @@
+/**
+ * Topic handles and Topic Aliases (3.3.2.3.4), both directions. Aliases belong to one Network Connection
+ * [MQTT-3.3.2-7]; handles to the session.
+ */
+import { copyRange } from '../wire/bytes.ts';
+
+/** A Topic Name encoded once. Its alias comes and goes with connections. */
+export class TopicHandle {
+  /** UTF-8, the session's. */
+  bytes: Uint8Array;
+  /** Index in the session's handles. */
+  index: number;
+  /** The alias the server knows it by on this connection, 0 for none. */
+  alias: number;
+  /** When it was last used, in publishes. */
+  lastUse: number;
+
+  constructor(bytes: Uint8Array, index: number) {
+    this.bytes = bytes;
+    this.index = index;
+    this.alias = 0;
+    this.lastUse = 0;
+  }
+}
+
+/** Outgoing aliases: given to handles as they are used, the least recently used one replaced when all are given. */
+export class OutgoingAliases {
+  handles: TopicHandle[];
+  /** By alias - 1: the handle it stands for. */
+  owners: (TopicHandle | null)[];
+  /** Aliases this side uses at most. */
+  aliasesMax: number;
+  /** Aliases that may be used on this connection: the lesser of `aliasesMax` and the server's maximum. */
+  available: number;
+  given: number;
+  useCount: number;
+  /** Bytes that aliases kept off the wire, what they took themselves already taken off. */
+  savedByteLength: number;
+
+  constructor(aliasesMax: number) {
+    this.handles = [];
+    this.owners = [];
+    this.aliasesMax = aliasesMax;
+    this.available = 0;
+    this.given = 0;
+    this.useCount = 0;
+    this.savedByteLength = 0;
+  }
+
+  createHandle(bytes: Uint8Array): TopicHandle {
+    const handle = new TopicHandle(bytes, this.handles.length);
+    this.handles.push(handle);
+    return handle;
+  }
+
+  /** A new connection: every alias is forgotten [MQTT-3.3.2-7]. `serverMaximum` is 0 until CONNACK and in 3.1.1. */
+  start(serverMaximum: number): void {
+    for (let i = 0; i < this.given; i++) {
+      const owner = this.owners[i];
+      if (owner !== null) owner.alias = 0;
+      this.owners[i] = null;
+    }
+    this.given = 0;
+    this.useCount = 0;
+    this.available = serverMaximum < this.aliasesMax ? serverMaximum : this.aliasesMax;
+  }
+
+  /**
+   * The alias to send with `handle`, or 0 for none. When `handle.alias` is not 0 already, the Topic Name has to go
+   * with it; call `give` once the packet is written.
+   */
+  choose(handle: TopicHandle): number {
+    if (handle.alias !== 0) return handle.alias;
+    if (this.available === 0) return 0;
+    if (this.given < this.available) return this.given + 1;
+    let oldest = 0;
+    for (let i = 1; i < this.available; i++) {
+      if (this.lastUse(i) < this.lastUse(oldest)) oldest = i;
+    }
+    return oldest + 1;
+  }
+
+  lastUse(i: number): number {
+    const owner = this.owners[i];
+    return owner === null ? -1 : owner.lastUse;
+  }
+
+  /**
+   * `alias`, which `choose` gave, went out with the handle's name (`namelessByteLength` 0) or instead of it, which
+   * left `namelessByteLength` bytes of name out.
+   */
+  give(handle: TopicHandle, alias: number, namelessByteLength: number): void {
+    this.savedByteLength += namelessByteLength - 3;
+    this.useCount++;
+    handle.lastUse = this.useCount;
+    if (handle.alias === alias) return;
+    if (alias > this.given) {
+      this.given = alias;
+      if (this.owners.length < alias) this.owners.push(null);
+    }
+    const owner = this.owners[alias - 1];
+    if (owner !== null) owner.alias = 0;
+    this.owners[alias - 1] = handle;
+    handle.alias = alias;
+  }
+}
+
+/** Incoming aliases: their Topic Names, copied, each in a buffer of its own that is reused. */
+export class IncomingAliases {
+  /** The Topic Alias Maximum this side announces. */
+  aliasesMax: number;
+  /** By alias - 1. */
+  names: (Uint8Array | null)[];
+  /** By alias - 1: bytes of the name, 0 when the alias is not known on this connection. */
+  byteLengths: number[];
+
+  constructor(aliasesMax: number) {
+    this.aliasesMax = aliasesMax;
+    this.names = [];
+    this.byteLengths = [];
+  }
+
+  start(): void {
+    for (let i = 0; i < this.byteLengths.length; i++) this.byteLengths[i] = 0;
+  }
+
+  /** Remembers the Topic Name for `alias`, 1 to `aliasesMax`. Allocates when the name is longer than any before. */
+  set(alias: number, bytes: Uint8Array, at: number, byteLength: number): void {
+    while (this.names.length < alias) {
+      this.names.push(null);
+      this.byteLengths.push(0);
+    }
+    let name = this.names[alias - 1];
+    if (name === null || name.length < byteLength) {
+      name = new Uint8Array(byteLength < 32 ? 32 : byteLength);
+      this.names[alias - 1] = name;
+    }
+    copyRange(bytes, at, at + byteLength, name, 0);
+    this.byteLengths[alias - 1] = byteLength;
+  }
+}

@@ -1,0 +1,507 @@
+/**
+ * What goes out of a connected session: CONNECT, subscriptions, replays, waiting messages, acknowledgements, pings.
+ *
+ * Packets are written whole into the transmit ring or not at all. Publishes and subscriptions leave the last bytes of
+ * the ring to the small packets that must always have room.
+ */
+import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
+import { NO_BYTES, copyRange } from '../wire/bytes.ts';
+import { hasWildcard, isShared } from '../topic.ts';
+import { varintByteLength, writeVarint } from '../wire/varint.ts';
+import { EXPIRED, NO_SPACE, NOT_SUPPORTED_BY_SERVER, OK, PACKET_TOO_LARGE } from '../status.ts';
+import { encodeAck } from '../packets/acks.ts';
+import { encodeConnect } from '../packets/connect.ts';
+import { encodePing } from '../packets/control.ts';
+import { sectionByteLength, writeTwoBytes } from '../packets/fields.ts';
+import { findProperty } from '../packets/properties.ts';
+import { P_MESSAGE_EXPIRY_INTERVAL } from '../packets/property-table.ts';
+import { encodePublishHead, publishRemainingLength } from '../packets/publish.ts';
+import { PINGREQ, PUBACK, PUBREC, PUBREL, SUBSCRIBE, UNSUBSCRIBE } from '../packets/types.ts';
+import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, SLOT_DONE, SLOT_FREE } from './delivery.ts';
+import { endConnection } from './ending.ts';
+import {
+  CAUSE_CONNECT_TOO_LARGE,
+  EVENT_NONE,
+  EVENT_PUBLISHED,
+  EVENT_SUBSCRIBED,
+  EVENT_UNSUBSCRIBED,
+} from './event.ts';
+import { AWAIT_PUBREL, TO_ACKNOWLEDGE, WITH_APPLICATION } from './incoming.ts';
+import { addAuthenticationData } from './options.ts';
+import { NO_DEADLINE, NO_HANDLE, RECORD_HEAD_BYTES, writeFourBytes } from './outbox.ts';
+import type { SessionState } from './state.ts';
+import { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from './store.ts';
+import { FOR_PROPERTIES, FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
+import { NEVER } from './timers.ts';
+import type { TopicHandle } from './topic-aliases.ts';
+
+/** Something was written: the keep-alive starts anew [MQTT-3.1.2-20]. */
+export function noteSent(s: SessionState, nowMs: number): void {
+  s.lastSentMs = nowMs;
+  if (s.keepAliveMs === 0) {
+    s.timers.pingMs = NEVER;
+    return;
+  }
+  const idleMs = nowMs + s.keepAliveMs;
+  // A client that only sends would never find out that nobody listens: silence for twice as long asks, too.
+  const silentMs = s.lastReceivedMs + 2 * s.keepAliveMs;
+  s.timers.pingMs = silentMs < idleMs && s.timers.pingTimeoutMs === NEVER ? silentMs : idleMs;
+}
+
+/** Writes CONNECT; ends the connection when it does not fit. */
+export function writeConnect(s: SessionState, nowMs: number): void {
+  const transmit = s.transmit;
+  const plain = s.fields.properties;
+  const plainByteLength = s.fields.propertiesByteLength;
+  if (s.authenticationData !== null) addAuthenticationData(s.fields, s.authenticationData);
+  const end = encodeConnect(transmit.bytes, transmit.end, transmit.bytes.length, s.fields);
+  s.fields.properties = plain;
+  s.fields.propertiesByteLength = plainByteLength;
+  s.isConnectDue = false;
+  if (end < 0) {
+    endConnection(s, CAUSE_CONNECT_TOO_LARGE, 0, nowMs);
+    return;
+  }
+  transmit.end = end;
+  noteSent(s, nowMs);
+}
+
+/** Writes PUBACK … PUBCOMP; the caller has made sure of the reserved room. */
+export function writeAck(
+  s: SessionState,
+  type: number,
+  packetId: number,
+  reasonCode: number,
+  nowMs: number,
+): void {
+  const transmit = s.transmit;
+  transmit.reserve(5);
+  transmit.end = encodeAck(
+    transmit.bytes,
+    transmit.end,
+    transmit.bytes.length,
+    type,
+    s.protocolVersion,
+    packetId,
+    reasonCode,
+    NO_BYTES,
+    0,
+  );
+  noteSent(s, nowMs);
+}
+
+/**
+ * Writes PINGREQ; the PINGRESP has `pingTimeoutMs` from now, or from an earlier PINGREQ that was not answered. One
+ * that was not answered is followed by others only while the ring is empty: the reserved bytes are not for them.
+ */
+export function writePing(s: SessionState, nowMs: number): void {
+  const transmit = s.transmit;
+  const isFirst = s.timers.pingTimeoutMs === NEVER;
+  if ((isFirst || transmit.byteLength() === 0) && transmit.reserve(2)) {
+    transmit.end = encodePing(transmit.bytes, transmit.end, transmit.bytes.length, PINGREQ);
+  }
+  if (isFirst) {
+    s.lastReceivedMs = nowMs;
+    s.timers.pingTimeoutMs = nowMs + s.pingTimeoutMs;
+  }
+  s.lastSentMs = nowMs;
+  s.timers.pingMs = nowMs + s.keepAliveMs;
+}
+
+/** Bytes of PUBACK, PUBREC, PUBREL, PUBCOMP without a reason code. */
+const ACK_BYTES = 4;
+
+/**
+ * Whether an acknowledgement can be written, and there is room left for the one that the message under way will need
+ * at its end, for PINGREQ and for DISCONNECT.
+ */
+export function hasReservedRoom(s: SessionState): boolean {
+  const needed = s.releaseQos === 0 ? RESERVED_TRANSMIT_BYTES : RESERVED_TRANSMIT_BYTES + ACK_BYTES;
+  return s.transmit.freeByteLength() >= needed;
+}
+
+/**
+ * Writes the acknowledgements that are due, in the order their messages came [MQTT-4.6.0-2], [MQTT-4.6.0-3]: one
+ * that the application has not acknowledged holds up those behind it.
+ */
+export function writeDueAcks(s: SessionState, nowMs: number): void {
+  const incoming = s.incoming;
+  for (let i = 0; i < incoming.count && incoming.toAcknowledge > 0;) {
+    const state = incoming.state(i);
+    if (state === WITH_APPLICATION || !hasReservedRoom(s)) return;
+    if (state !== TO_ACKNOWLEDGE) {
+      i++;
+      continue;
+    }
+    const packetId = incoming.packetId(i);
+    if (incoming.qos(i) === 1) {
+      incoming.remove(i);
+      writeAck(s, PUBACK, packetId, 0, nowMs);
+      continue;
+    }
+    // The identifier must be known after a power cut before the server is told [MQTT-4.3.3-10].
+    if (s.store !== null && !s.store.put(STORED_RECEIVED, packetId, NO_BYTES, 0, 0)) return;
+    incoming.setState(i, AWAIT_PUBREL);
+    writeAck(s, PUBREC, packetId, 0, nowMs);
+    i++;
+  }
+}
+
+/** Bytes of the whole packet with this Remaining Length. */
+export function packetByteLength(remainingLength: number): number {
+  return 1 + varintByteLength(remainingLength) + remainingLength;
+}
+
+/**
+ * Writes a PUBLISH, with an alias where the handle has or can get one. Returns OK, NO_SPACE, or PACKET_TOO_LARGE for
+ * this server or this ring.
+ */
+export function writePublish(
+  s: SessionState,
+  flags: number,
+  packetId: number,
+  handle: TopicHandle | null,
+  topic: Uint8Array,
+  topicOffset: number,
+  topicByteLength: number,
+  properties: Uint8Array,
+  propertiesOffset: number,
+  propertiesByteLength: number,
+  payload: Uint8Array,
+  payloadOffset: number,
+  payloadByteLength: number,
+  nowMs: number,
+): number {
+  let alias = handle === null ? 0 : s.outgoingAliases.choose(handle);
+  const isKnown = alias !== 0 && handle !== null && handle.alias === alias;
+  const nameByteLength = isKnown ? 0 : topicByteLength;
+  let remaining = publishRemainingLength(
+    s.protocolVersion,
+    nameByteLength,
+    packetId,
+    alias,
+    propertiesByteLength,
+    payloadByteLength,
+  );
+  let byteLength = packetByteLength(remaining);
+  if (byteLength > s.serverMaximumPacketSize && alias !== 0 && !isKnown) {
+    // Introducing the alias is what makes it too large.
+    alias = 0;
+    remaining = publishRemainingLength(
+      s.protocolVersion,
+      topicByteLength,
+      packetId,
+      0,
+      propertiesByteLength,
+      payloadByteLength,
+    );
+    byteLength = packetByteLength(remaining);
+  }
+  if (byteLength > s.serverMaximumPacketSize) return PACKET_TOO_LARGE; // [MQTT-3.2.2-15]
+  const transmit = s.transmit;
+  if (byteLength + RESERVED_TRANSMIT_BYTES > transmit.bytes.length) return PACKET_TOO_LARGE;
+  if (!transmit.reserve(byteLength + RESERVED_TRANSMIT_BYTES)) return NO_SPACE;
+  const out = transmit.bytes;
+  const at = encodePublishHead(
+    out,
+    transmit.end,
+    flags,
+    remaining,
+    s.protocolVersion,
+    topic,
+    topicOffset,
+    nameByteLength,
+    packetId,
+    alias,
+    properties,
+    propertiesOffset,
+    propertiesByteLength,
+  );
+  if (payloadOffset === 0 && payloadByteLength === payload.length && payloadByteLength >= 32) {
+    out.set(payload, at);
+  } else {
+    copyRange(payload, payloadOffset, payloadOffset + payloadByteLength, out, at);
+  }
+  transmit.end = at + payloadByteLength;
+  if (handle !== null && alias !== 0) s.outgoingAliases.give(handle, alias, isKnown ? topicByteLength : 0);
+  noteSent(s, nowMs);
+  return OK;
+}
+
+/** Writes the PUBLISH of the outbox record at `at`. */
+function writeRecord(s: SessionState, at: number, packetId: number, dup: number, nowMs: number): number {
+  const outbox = s.outbox;
+  const index = outbox.handle(at);
+  const handle = index === NO_HANDLE ? null : s.outgoingAliases.handles[index];
+  const topicAt = at + RECORD_HEAD_BYTES;
+  const topicByteLength = outbox.topicByteLength(at);
+  const propertiesAt = topicAt + topicByteLength;
+  const propertiesByteLength = outbox.propertiesByteLength(at);
+  const payloadAt = propertiesAt + propertiesByteLength;
+  const deadline = outbox.deadlineSeconds(at);
+  if (deadline !== NO_DEADLINE) {
+    // What the message has waited here counts against its life, as it would in a server (3.3.2.3.3).
+    const left = deadline - Math.ceil(nowMs / 1000);
+    const expiryAt = findProperty(outbox.bytes, propertiesAt, P_MESSAGE_EXPIRY_INTERVAL) + 1;
+    writeFourBytes(outbox.bytes, expiryAt, left < 1 ? 1 : left);
+  }
+  return writePublish(
+    s,
+    outbox.flags(at) | (dup << 3),
+    packetId,
+    handle,
+    outbox.bytes,
+    topicAt,
+    topicByteLength,
+    outbox.bytes,
+    propertiesAt,
+    propertiesByteLength,
+    outbox.bytes,
+    payloadAt,
+    at + outbox.recordByteLength(at) - payloadAt,
+    nowMs,
+  );
+}
+
+/** Fills EVENT_PUBLISHED. */
+export function tellPublished(s: SessionState, ticket: number, status: number, reasonCode: number): number {
+  s.event.kind = EVENT_PUBLISHED;
+  s.event.ticket = ticket;
+  s.event.status = status;
+  s.event.reasonCode = reasonCode;
+  return EVENT_PUBLISHED;
+}
+
+/** Takes the message in the slot at `at` out of slots, outbox and store. */
+export function completeSlot(s: SessionState, at: number): void {
+  const record = s.inflight.record(at);
+  if (record >= 0) s.outbox.free(record);
+  if (s.store !== null) {
+    // The message first: without its progress it would pass for one that was never sent.
+    if (record >= 0) s.store.remove(STORED_MESSAGE, s.inflight.ticket(at));
+    s.store.remove(STORED_PROGRESS, s.inflight.ticket(at));
+  }
+  s.inflight.free(at);
+}
+
+/** Keeps how far a message came: that it was sent under `packetId`, or (`isReleased`) that the server has it. */
+export function storeProgress(
+  s: SessionState,
+  ticket: number,
+  packetId: number,
+  isReleased: number,
+): boolean {
+  if (s.store === null) return true;
+  s.scratch[0] = packetId >>> 8;
+  s.scratch[1] = packetId & 255;
+  s.scratch[2] = isReleased;
+  return s.store.put(STORED_PROGRESS, ticket, s.scratch, 0, 3);
+}
+
+/** Takes the record at `at`, which waits, out: it cannot be sent. Returns the event that says so. */
+function dropRecord(s: SessionState, at: number, status: number): number {
+  const ticket = s.outbox.ticket(at);
+  if (s.store !== null && s.outbox.qos(at) > 0) s.store.remove(STORED_MESSAGE, ticket);
+  s.outbox.free(at);
+  return tellPublished(s, ticket, status, 0);
+}
+
+/** Whether this connection's server takes a message with these flags. */
+export function isSupported(s: SessionState, flags: number): boolean {
+  // [MQTT-3.2.2-11], [MQTT-3.2.2-14]
+  return ((flags >> 1) & 3) <= s.serverMaximumQos && ((flags & 1) === 0 || s.isRetainAvailable);
+}
+
+/**
+ * Sends what an earlier connection left unfinished, in order, PUBLISH with DUP [MQTT-3.3.1-1], PUBREL as it was
+ * [MQTT-4.4.0-1]. Returns an event when a message must be given up, else EVENT_NONE; `isReplaying` says whether it
+ * is over.
+ */
+function replay(s: SessionState, nowMs: number): number {
+  const inflight = s.inflight;
+  for (let n = 0; n < inflight.count; n++) {
+    const at = inflight.position(n);
+    const state = inflight.state(at);
+    if (state === SLOT_FREE || inflight.isOnWire(at)) continue;
+    if (state === SLOT_DONE) {
+      const ticket = inflight.ticket(at);
+      completeSlot(s, at);
+      return tellPublished(s, ticket, OK, 0);
+    }
+    if (state === AWAIT_PUBCOMP) {
+      if (!hasReservedRoom(s)) return EVENT_NONE;
+      writeAck(s, PUBREL, inflight.packetId(at), 0, nowMs);
+    } else {
+      if (inflight.onWireCount >= s.serverReceiveMaximum) return EVENT_NONE; // [MQTT-4.9.0-2]
+      const record = inflight.record(at);
+      let status = NOT_SUPPORTED_BY_SERVER;
+      if (isSupported(s, s.outbox.flags(record))) {
+        status = writeRecord(s, record, inflight.packetId(at), 1, nowMs);
+        if (status === NO_SPACE) return EVENT_NONE;
+      }
+      if (status !== OK) {
+        const ticket = inflight.ticket(at);
+        completeSlot(s, at);
+        return tellPublished(s, ticket, status, 0);
+      }
+    }
+    inflight.setOnWire(at);
+  }
+  s.isReplaying = false;
+  return EVENT_NONE;
+}
+
+/**
+ * Whether the record at `at` will fit into the ring as it is now, as far as that can be known without writing it: a
+ * store is not to be told of an attempt that comes to nothing again and again. An empty ring is always worth a try.
+ */
+function isRoomLikely(s: SessionState, at: number): boolean {
+  const transmit = s.transmit;
+  const headByteLengthMax = 5 + 2 + 2 + 4 + 3;
+  const byteLengthMax = s.outbox.recordByteLength(at) - RECORD_HEAD_BYTES + headByteLengthMax;
+  return transmit.byteLength() === 0 || transmit.freeByteLength() >= byteLengthMax + RESERVED_TRANSMIT_BYTES;
+}
+
+/** Sends waiting messages while slots, the server's Receive Maximum and the ring allow. */
+function sendQueued(s: SessionState, nowMs: number): number {
+  const outbox = s.outbox;
+  while (outbox.next < outbox.end) {
+    const at = outbox.next;
+    const qos = outbox.qos(at);
+    const deadline = outbox.deadlineSeconds(at);
+    if (deadline !== NO_DEADLINE && deadline * 1000 <= nowMs) return dropRecord(s, at, EXPIRED);
+    if (!isSupported(s, outbox.flags(at))) return dropRecord(s, at, NOT_SUPPORTED_BY_SERVER);
+    if (qos === 0) {
+      const status = writeRecord(s, at, 0, 0, nowMs);
+      if (status === NO_SPACE) return EVENT_NONE;
+      if (status !== OK) return dropRecord(s, at, status);
+      const ticket = outbox.ticket(at);
+      outbox.markSent(at);
+      outbox.free(at);
+      return tellPublished(s, ticket, OK, 0);
+    }
+    const inflight = s.inflight;
+    // [MQTT-4.9.0-2]
+    if (!inflight.hasRoom() || inflight.onWireCount >= s.serverReceiveMaximum) return EVENT_NONE;
+    if (s.store !== null && !isRoomLikely(s, at)) return EVENT_NONE;
+    const packetId = s.takePacketId();
+    if (packetId === 0) return EVENT_NONE;
+    const ticket = outbox.ticket(at);
+    // Before a byte leaves: after a power cut the message must go out under the same identifier.
+    if (!storeProgress(s, ticket, packetId, 0)) return EVENT_NONE;
+    const status = writeRecord(s, at, packetId, 0, nowMs);
+    if (status !== OK) {
+      if (s.store !== null) s.store.remove(STORED_PROGRESS, ticket);
+      return status === NO_SPACE ? EVENT_NONE : dropRecord(s, at, status);
+    }
+    inflight.setOnWire(inflight.add(packetId, qos === 1 ? AWAIT_PUBACK : AWAIT_PUBREC, at, ticket));
+    outbox.markSent(at);
+  }
+  return EVENT_NONE;
+}
+
+/** Whether this connection's server takes the subscription in the record at `at`. */
+function isFilterSupported(s: SessionState, at: number): boolean {
+  const subscriptions = s.subscriptions;
+  if (subscriptions.kind(at) !== FOR_SUBSCRIBE) return true;
+  const filterAt = subscriptions.filterOffset(at);
+  const end = subscriptions.next(at);
+  if (!s.isSharedAvailable && isShared(subscriptions.bytes, filterAt, end)) return false;
+  return s.isWildcardAvailable || !hasWildcard(subscriptions.bytes, filterAt, end);
+}
+
+/** Writes the SUBSCRIBE or UNSUBSCRIBE of the group at `at`. */
+function writeGroup(s: SessionState, at: number, nowMs: number): number {
+  const subscriptions = s.subscriptions;
+  const bytes = subscriptions.bytes;
+  const end = subscriptions.groupEnd(at);
+  let listByteLength = 0;
+  let userAt = 0;
+  let userEnd = 0;
+  let type = SUBSCRIBE;
+  let identifier = 0;
+  for (let i = at; i < end; i = subscriptions.next(i)) {
+    const kind = subscriptions.kind(i);
+    if (kind === FOR_PROPERTIES) {
+      userAt = subscriptions.filterOffset(i);
+      userEnd = subscriptions.next(i);
+      continue;
+    }
+    if (!isFilterSupported(s, i)) return NOT_SUPPORTED_BY_SERVER;
+    if (kind === FOR_UNSUBSCRIBE) type = UNSUBSCRIBE;
+    if (s.areIdentifiersAvailable) identifier = subscriptions.identifier(i);
+    listByteLength +=
+      2 + subscriptions.next(i) - subscriptions.filterOffset(i) + (kind === FOR_SUBSCRIBE ? 1 : 0);
+  }
+  const propertiesByteLength = userEnd - userAt + (identifier === 0 ? 0 : 1 + varintByteLength(identifier));
+  const remaining = 2 + sectionByteLength(s.isV5, propertiesByteLength) + listByteLength;
+  const byteLength = packetByteLength(remaining);
+  const transmit = s.transmit;
+  if (
+    byteLength > s.serverMaximumPacketSize ||
+    byteLength + RESERVED_TRANSMIT_BYTES > transmit.bytes.length
+  ) {
+    return PACKET_TOO_LARGE;
+  }
+  if (!transmit.reserve(byteLength + RESERVED_TRANSMIT_BYTES)) return NO_SPACE;
+
+  const packetId = s.takePacketId();
+  if (packetId === 0) return NO_SPACE;
+  const out = transmit.bytes;
+  let to = transmit.end;
+  out[to++] = (type << 4) | 2;
+  to = writeTwoBytes(out, writeVarint(out, to, remaining), packetId);
+  if (s.isV5) {
+    to = writeVarint(out, to, propertiesByteLength);
+    if (identifier !== 0) {
+      out[to++] = 0x0b;
+      to = writeVarint(out, to, identifier);
+    }
+    copyRange(bytes, userAt, userEnd, out, to);
+    to += userEnd - userAt;
+  }
+  for (let i = at; i < end; i = subscriptions.next(i)) {
+    if (subscriptions.kind(i) === FOR_PROPERTIES) continue;
+    const filterAt = subscriptions.filterOffset(i);
+    const filterEnd = subscriptions.next(i);
+    to = writeTwoBytes(out, to, filterEnd - filterAt);
+    copyRange(bytes, filterAt, filterEnd, out, to);
+    to += filterEnd - filterAt;
+    if (type === SUBSCRIBE) out[to++] = subscriptions.options(i);
+  }
+  transmit.end = to;
+  subscriptions.markGroupSent(at, packetId);
+  noteSent(s, nowMs);
+  return OK;
+}
+
+/** Sends a SUBSCRIBE or UNSUBSCRIBE that waits. */
+function sendSubscriptions(s: SessionState, nowMs: number): number {
+  const subscriptions = s.subscriptions;
+  for (let at = subscriptions.firstToSend(); at >= 0; at = subscriptions.firstToSend()) {
+    const status = writeGroup(s, at, nowMs);
+    if (status === NO_SPACE) return EVENT_NONE;
+    if (status !== OK) {
+      const ticket = subscriptions.ticket(at);
+      const isUnsubscribe = subscriptions.kind(subscriptions.firstFilter(at)) === FOR_UNSUBSCRIBE;
+      subscriptions.removeGroup(ticket);
+      s.event.kind = isUnsubscribe ? EVENT_UNSUBSCRIBED : EVENT_SUBSCRIBED;
+      s.event.ticket = ticket;
+      s.event.status = status;
+      return s.event.kind;
+    }
+  }
+  return EVENT_NONE;
+}
+
+/**
+ * Sends what waits on a connected session: acknowledgements, subscriptions, replays, messages, in this order. Returns
+ * the first event there is to tell, EVENT_NONE when nothing more can go out now.
+ */
+export function sendPending(s: SessionState, nowMs: number): number {
+  if (s.incoming.toAcknowledge > 0) writeDueAcks(s, nowMs);
+  let kind = s.subscriptions.toSend > 0 ? sendSubscriptions(s, nowMs) : EVENT_NONE;
+  if (kind === EVENT_NONE && s.isReplaying) kind = replay(s, nowMs);
+  if (kind === EVENT_NONE && !s.isReplaying) kind = sendQueued(s, nowMs);
+  return kind;
+}

@@ -1,0 +1,149 @@
+/**
+ * TCP and TLS sockets as a transport: received bytes come in one buffer shared by all connections, and the transmit
+ * ring is written from where it is.
+ */
+import * as net from 'node:net';
+import * as tls from 'node:tls';
+import type { ClientTransport, TransportReceiver } from '../../src/client/platform.ts';
+import type { Ring } from '../../src/wire/ring.ts';
+
+/** Where to connect, and how. */
+export type SocketTarget =
+  | { readonly host: string; readonly port: number; readonly tls?: undefined }
+  | { readonly host: string; readonly port: number; readonly tls: tls.ConnectionOptions };
+
+/** Node fills it and hands it over within one callback, so every socket of the thread can read into it. */
+const sharedReadBuffer = new Uint8Array(65536);
+
+/** How long a closed socket may wait for the other side to close, too, before it is destroyed. */
+const LINGER_MS = 1000;
+
+/** A socket that knows whose it is, so that thousands of them can share their listeners. */
+interface LinkedSocket extends net.Socket {
+  transport?: SocketTransport;
+  failure?: Error;
+}
+
+function handleOpened(this: LinkedSocket): void {
+  this.transport?.handleOpened(this);
+}
+
+function handleError(this: LinkedSocket, error: Error): void {
+  this.failure = error;
+}
+
+function handleClosed(this: LinkedSocket): void {
+  this.transport?.handleClosed(this, this.failure);
+}
+
+export class SocketTransport implements ClientTransport {
+  bytesOut = 0;
+  bytesIn = 0;
+  private readonly target: SocketTarget;
+  private readonly receiver: TransportReceiver;
+  private socket: LinkedSocket | undefined = undefined;
+  isCongested = false;
+  private isReady = false;
+
+  constructor(target: SocketTarget, receiver: TransportReceiver) {
+    this.target = target;
+    this.receiver = receiver;
+  }
+
+  open(): void {
+    const { host, port, tls: tlsOptions } = this.target;
+    let socket: LinkedSocket;
+    const onread = {
+      buffer: sharedReadBuffer,
+      callback: (byteLength: number, buffer: Uint8Array): boolean => {
+        if (this.socket === socket) {
+          this.bytesIn += byteLength;
+          this.receiver.handleBytes(buffer, 0, byteLength);
+        }
+        return true;
+      },
+    };
+    if (tlsOptions === undefined) {
+      // Small packets must not wait for the acknowledgement of the ones before.
+      socket = net.connect({ host, port, noDelay: true, onread });
+      socket.on('connect', handleOpened);
+    } else {
+      socket = tls.connect({ ...tlsOptions, host, port, onread } as tls.ConnectionOptions);
+      socket.setNoDelay(true);
+      socket.on('secureConnect', handleOpened);
+    }
+    this.socket = socket;
+    this.isReady = false;
+    this.isCongested = false;
+    socket.transport = this;
+    socket.on('error', handleError);
+    socket.on('close', handleClosed);
+  }
+
+  /** The socket is open. For the socket's listeners only. */
+  handleOpened(socket: net.Socket): void {
+    if (this.socket !== socket) return; // one that was closed meanwhile
+    this.isReady = true;
+    this.receiver.handleOpened();
+  }
+
+  /** The socket is gone. For the socket's listeners only. */
+  handleClosed(socket: net.Socket, failure: Error | undefined): void {
+    if (this.socket !== socket) return;
+    this.socket = undefined;
+    this.isReady = false;
+    this.receiver.handleClosed(failure);
+  }
+
+  write(ring: Ring): void {
+    const socket = this.socket;
+    if (socket === undefined || !this.isReady || this.isCongested || socket.destroyed) return;
+    const byteLength = ring.byteLength();
+    this.bytesOut += byteLength;
+    const { bytes } = ring;
+    socket.write(new Uint8Array(bytes.buffer, bytes.byteOffset + ring.start, byteLength), this.handleWritten);
+    if (socket.writableLength === 0) {
+      ring.consume(byteLength); // the kernel has it all
+      return;
+    }
+    // The socket still looks at the bytes: they are its now, and the ring goes on in new ones.
+    this.isCongested = true;
+    ring.bytes = new Uint8Array(bytes.length);
+    ring.clear();
+  }
+
+  private readonly handleWritten = (): void => {
+    if (!this.isCongested || this.socket === undefined || this.socket.writableLength > 0) return;
+    this.isCongested = false;
+    this.receiver.handleWritable();
+  };
+
+  close(): void {
+    const socket = this.socket;
+    if (socket === undefined) return;
+    this.socket = undefined;
+    if (!this.isReady) {
+      socket.destroy();
+      return;
+    }
+    this.isReady = false;
+    // Reading on until the server closes keeps unread bytes from turning the goodbye into a reset.
+    socket.resume();
+    socket.end();
+    const timer = setTimeout(() => {
+      socket.destroy();
+    }, LINGER_MS);
+    timer.unref();
+    socket.once('close', () => {
+      clearTimeout(timer);
+    });
+  }
+
+  pauseReading(): void {
+    this.socket?.pause();
+  }
+
+  resumeReading(): void {
+    this.socket?.resume();
+  }
+}
