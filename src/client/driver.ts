@@ -192,16 +192,10 @@ export class Driver {
     }
     for (;;) {
       const nowMs = this.platform.nowMs();
-      const status = session.send(
-        handle,
-        topicName,
-        payload,
-        payloadByteLength,
-        qos,
-        retain,
-        properties,
-        nowMs,
-      );
+      const status =
+        handle === null
+          ? session.publishTo(topicName, payload, payloadByteLength, qos, retain, properties, nowMs)
+          : session.publish(handle, payload, payloadByteLength, qos, retain, properties, nowMs);
       if (status >= 0) {
         this.defer();
         return status;

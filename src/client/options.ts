@@ -34,7 +34,10 @@ export interface ClientOptions extends BufferLimits {
   keepAliveSeconds?: number | undefined;
   /** 5.0. How long the session outlives its connection; default 0. */
   sessionExpirySeconds?: number | undefined;
-  /** Incoming QoS 1 and 2 messages that may be unacknowledged; default 256. */
+  /**
+   * Incoming QoS 1 and 2 messages that may be unacknowledged. Default 65,535, which is no limit: Mosquitto 2.0.11 breaks
+   * lower ones, and with that the connection, whenever much waits for the client.
+   */
   receiveMaximum?: number | undefined;
   /** 5.0. Bytes of the largest packet the server may send. */
   maximumPacketSize?: number | undefined;
@@ -145,7 +148,7 @@ export function sessionOptionsOf(options: ClientOptions): DriverSessionOptions {
     cleanStart: options.cleanStart,
     keepAliveSeconds: options.keepAliveSeconds,
     sessionExpirySeconds: options.sessionExpirySeconds,
-    receiveMaximum: options.receiveMaximum ?? 256,
+    receiveMaximum: options.receiveMaximum ?? 65535,
     maximumPacketSize: options.maximumPacketSize,
     topicAliasMaximum: options.topicAliasMaximum ?? (isV5 ? 32 : undefined),
     outgoingAliasesMax: options.outgoingAliasesMax ?? (isV5 ? 64 : undefined),

@@ -54,7 +54,12 @@ export function sectionByteLength(isV5: boolean, propertiesByteLength: number): 
   return isV5 ? varintByteLength(propertiesByteLength) + propertiesByteLength : 0;
 }
 
+/** Bytes of the whole packet with this Remaining Length. */
+export function packetByteLength(remainingLength: number): number {
+  return 1 + varintByteLength(remainingLength) + remainingLength;
+}
+
 /** NO_SPACE when a packet with this Remaining Length does not fit between `at` and `limit`, else 0. */
 export function checkRoom(at: number, limit: number, remainingLength: number): number {
-  return at + 1 + varintByteLength(remainingLength) + remainingLength > limit ? NO_SPACE : 0;
+  return at + packetByteLength(remainingLength) > limit ? NO_SPACE : 0;
 }

@@ -81,12 +81,12 @@ import { NEVER } from './timers.ts';
 import {
   completeSlot,
   hasReservedRoom,
-  noteSent,
   storeProgress,
   tellPublished,
   writeAck,
   writeDueAcks,
 } from './transmit.ts';
+import { noteSent } from './keep-alive.ts';
 
 /** Releases what the last event lent, and acknowledges its message unless the application does that itself. */
 export function releaseEvent(s: SessionState, nowMs: number): void {

@@ -9,45 +9,21 @@
  *   4. calls `handleTimeout` when `nextTimeoutMs` has come.
  * Verbs may be called at any time, also while an event is being looked at; only `poll` ends an event's life. All
  * `nowMs` are milliseconds on one clock that never goes back.
- *
- * Long because the verbs and their contracts are the face of the core and stand together.
  */
-import { NO_BYTES } from '../wire/bytes.ts';
 import { check, checkInteger } from '../assert.ts';
-import {
-  CLOSED,
-  DROPPED,
-  NO_SPACE,
-  NOT_CONNECTED,
-  NOT_FOUND,
-  NOT_SUPPORTED_BY_SERVER,
-  OK,
-  PACKET_TOO_LARGE,
-  STORE_FAILED,
-} from '../status.ts';
-import {
-  FOUR_BYTE_INTEGER_MAX,
-  RESERVED_TRANSMIT_BYTES,
-  STRING_BYTES_MAX,
-  TWO_BYTE_INTEGER_MAX,
-} from '../limits.ts';
-import { findWildcard } from '../topic.ts';
+import { FOUR_BYTE_INTEGER_MAX, RESERVED_TRANSMIT_BYTES, STRING_BYTES_MAX } from '../limits.ts';
+import { CLOSED, DROPPED, NOT_CONNECTED, NOT_FOUND, NO_SPACE, OK } from '../status.ts';
+import type { Ring } from '../wire/ring.ts';
 import { encodeReason } from '../packets/control.ts';
-import { Property, PropertyWriter, readProperty } from '../packets/properties.ts';
+import { PropertyWriter, readProperty } from '../packets/properties.ts';
 import {
-  PROPERTY_TABLE,
   P_AUTHENTICATION_DATA,
   P_AUTHENTICATION_METHOD,
-  P_MESSAGE_EXPIRY_INTERVAL,
-  P_RESPONSE_TOPIC,
   P_SESSION_EXPIRY_INTERVAL,
-  P_SUBSCRIPTION_IDENTIFIER,
-  P_TOPIC_ALIAS,
   P_USER_PROPERTY,
 } from '../packets/property-table.ts';
-import { publishFlags, publishRemainingLength } from '../packets/publish.ts';
 import { CONTINUE_AUTHENTICATION, RE_AUTHENTICATE, isReasonCodeValid } from '../packets/reason-codes.ts';
-import { AUTH, DISCONNECT, FROM_CLIENT, PUBLISH, V5 } from '../packets/types.ts';
+import { AUTH, DISCONNECT, FROM_CLIENT, V5 } from '../packets/types.ts';
 import {
   CLOSED_FOR_GOOD,
   CONNECTED,
@@ -58,7 +34,6 @@ import {
   TRANSPORT_OPEN,
   WAITING,
 } from './connection.ts';
-import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC } from './delivery.ts';
 import { endConnection, tellEnd } from './ending.ts';
 import {
   CAUSE_CLIENT,
@@ -71,32 +46,21 @@ import {
   EVENT_NONE,
 } from './event.ts';
 import type { SessionEvent } from './event.ts';
-import type { Ring } from '../wire/ring.ts';
 import type { FilterList } from './filter-list.ts';
-import { AWAIT_PUBREL, TO_ACKNOWLEDGE } from './incoming.ts';
+import { TO_ACKNOWLEDGE } from './incoming.ts';
 import { SLOT_RECORD, SLOT_STRIDE } from './inflight.ts';
+import { noteSent, writePing } from './keep-alive.ts';
 import { encodeTopicName, refuseOn311 } from './options.ts';
 import type { SessionOptions } from './options.ts';
-import { NO_DEADLINE, NO_HANDLE } from './outbox.ts';
+import { NO_HANDLE } from './outbox.ts';
+import { publish } from './publishing.ts';
 import { receiveNext, releaseEvent } from './receive.ts';
+import { restoreRecord } from './restoring.ts';
 import { SessionState } from './state.ts';
-import { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from './store.ts';
 import { FOR_PROPERTIES, FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
 import { NEVER } from './timers.ts';
 import type { TopicHandle } from './topic-aliases.ts';
-import {
-  isSupported,
-  noteSent,
-  packetByteLength,
-  sendPending,
-  tellPublished,
-  writeConnect,
-  writePing,
-  writePublish,
-} from './transmit.ts';
-
-/** Packets that `publish` properties may belong to. */
-const PUBLISH_PLACE = 1 << PUBLISH;
+import { sendPending, tellPublished, writeConnect } from './transmit.ts';
 
 export class Session {
   /** What the session knows. Read it freely; change it by the verbs. */
@@ -107,7 +71,6 @@ export class Session {
   receive: Ring;
   /** Where bytes to be sent are. */
   transmit: Ring;
-  property: Property;
 
   /** Throws a coded error when an option is wrong or belongs to 5.0 and the protocol is 3.1.1. */
   constructor(options: SessionOptions) {
@@ -116,7 +79,6 @@ export class Session {
     this.event = state.event;
     this.receive = state.receive;
     this.transmit = state.transmit;
-    this.property = new Property();
   }
 
   isConnected(): boolean {
@@ -267,7 +229,17 @@ export class Session {
     properties: PropertyWriter | null,
     nowMs: number,
   ): number {
-    return this.send(handle, handle.bytes, payload, payloadByteLength, qos, retain, properties, nowMs);
+    return publish(
+      this.state,
+      handle,
+      handle.bytes,
+      payload,
+      payloadByteLength,
+      qos,
+      retain,
+      properties,
+      nowMs,
+    );
   }
 
   /** Like `publish`, to a valid Topic Name in UTF-8, without an alias. */
@@ -280,151 +252,7 @@ export class Session {
     properties: PropertyWriter | null,
     nowMs: number,
   ): number {
-    return this.send(null, topicName, payload, payloadByteLength, qos, retain, properties, nowMs);
-  }
-
-  send(
-    handle: TopicHandle | null,
-    topic: Uint8Array,
-    payload: Uint8Array,
-    payloadByteLength: number,
-    qos: number,
-    retain: number,
-    properties: PropertyWriter | null,
-    nowMs: number,
-  ): number {
-    const s = this.state;
-    if (s.connection === CLOSED_FOR_GOOD) return CLOSED;
-    check(qos === 0 || qos === 1 || qos === 2, 'ERR_OUT_OF_RANGE', 'qos must be 0, 1 or 2 [MQTT-3.3.1-4]');
-    check(retain === 0 || retain === 1, 'ERR_OUT_OF_RANGE', 'retain must be 0 or 1');
-    const flags = publishFlags(qos, retain, 0);
-    const propertiesByteLength = properties === null ? 0 : properties.byteLength;
-    const propertyBytes = properties === null ? NO_BYTES : properties.bytes;
-    let deadlineSeconds = NO_DEADLINE;
-    if (propertiesByteLength > 0) {
-      if (!s.isV5) refuseOn311('properties');
-      deadlineSeconds = this.checkProperties(propertyBytes, propertiesByteLength, nowMs);
-    }
-    const isConnected = s.connection === CONNECTED;
-    if (isConnected && !isSupported(s, flags)) return NOT_SUPPORTED_BY_SERVER;
-    if (qos === 0) {
-      if (!isConnected && !s.isQueueingQos0) return NOT_CONNECTED;
-      if (isConnected && s.outbox.queuedQos0 === 0) {
-        const status = writePublish(
-          s,
-          flags,
-          0,
-          handle,
-          topic,
-          0,
-          topic.length,
-          propertyBytes,
-          0,
-          propertiesByteLength,
-          payload,
-          0,
-          payloadByteLength,
-          nowMs,
-        );
-        if (status !== NO_SPACE) return status;
-      }
-    }
-    const remaining = publishRemainingLength(
-      s.protocolVersion,
-      topic.length,
-      qos, // whose packet identifier, if it has one, is not known yet: not 0 is all that counts
-      0,
-      propertiesByteLength,
-      payloadByteLength,
-    );
-    // With the longest fixed header and an alias it must still go through the ring.
-    if (remaining + 8 + RESERVED_TRANSMIT_BYTES > s.transmit.bytes.length) return PACKET_TOO_LARGE;
-    // [MQTT-3.2.2-15]
-    if (isConnected && packetByteLength(remaining) > s.serverMaximumPacketSize) return PACKET_TOO_LARGE;
-    const index = handle === null ? NO_HANDLE : handle.index;
-    for (;;) {
-      const at = s.outbox.add(
-        s.nextTicket,
-        flags,
-        index,
-        deadlineSeconds,
-        topic,
-        topic.length,
-        propertyBytes,
-        propertiesByteLength,
-        payload,
-        payloadByteLength,
-      );
-      if (at >= 0) return this.accept(at, qos);
-      if (at === PACKET_TOO_LARGE) return at;
-      const needed = remaining + 24;
-      if (s.outbox.isCompactable(needed)) s.outbox.compact(s.inflight.slots, SLOT_RECORD, SLOT_STRIDE);
-      else if (!s.isDropping || !this.dropOldestQos0()) return NO_SPACE;
-    }
-  }
-
-  /** The message in the outbox record at `at` is taken on, if the store takes it. Returns its ticket. */
-  accept(at: number, qos: number): number {
-    const s = this.state;
-    const outbox = s.outbox;
-    const ticket = s.nextTicket;
-    if (s.store !== null && qos > 0) {
-      if (!s.store.put(STORED_MESSAGE, ticket, outbox.bytes, at, outbox.recordByteLength(at))) {
-        outbox.free(at);
-        return STORE_FAILED;
-      }
-    }
-    return s.takeTicket();
-  }
-
-  dropOldestQos0(): boolean {
-    const s = this.state;
-    const at = s.outbox.findOldestQos0();
-    if (at < 0) return false;
-    if (s.droppedCount === s.droppedTickets.length) {
-      const tickets = new Uint32Array(s.droppedCount === 0 ? 4 : s.droppedCount * 2);
-      tickets.set(s.droppedTickets, 0);
-      s.droppedTickets = tickets;
-    }
-    s.droppedTickets[s.droppedCount] = s.outbox.ticket(at);
-    s.droppedCount++;
-    s.outbox.free(at);
-    return true;
-  }
-
-  /** Refuses properties that no PUBLISH of a client may have; returns when the message expires, or NO_DEADLINE. */
-  checkProperties(bytes: Uint8Array, byteLength: number, nowMs: number): number {
-    let deadlineSeconds = NO_DEADLINE;
-    let seen = 0;
-    for (let at = 0; at < byteLength;) {
-      at = readProperty(bytes, at, this.property);
-      const row = this.property.row;
-      check(
-        (seen & (1 << row)) === 0 || row === P_USER_PROPERTY,
-        'ERR_INVALID_ARGUMENT',
-        'properties must not hold one twice, user properties apart',
-      );
-      seen |= 1 << row;
-      if (row === P_RESPONSE_TOPIC) {
-        const topicAt = this.property.offset;
-        check(
-          this.property.byteLength > 0 && findWildcard(bytes, topicAt, at) < 0,
-          'ERR_INVALID_TOPIC',
-          'the response topic must be a Topic Name without wildcards [MQTT-3.3.2-14]',
-        );
-      }
-      check(
-        (PROPERTY_TABLE[row * 3 + 2] & PUBLISH_PLACE) !== 0 && row !== P_SUBSCRIPTION_IDENTIFIER,
-        'ERR_INVALID_ARGUMENT',
-        'properties must be those of a PUBLISH that a client sends [MQTT-3.3.4-6]',
-      );
-      check(row !== P_TOPIC_ALIAS, 'ERR_INVALID_ARGUMENT', 'topic aliases are given by the session');
-      if (row === P_MESSAGE_EXPIRY_INTERVAL) {
-        const deadline = Math.ceil(nowMs / 1000) + this.property.value;
-        if (deadline <= FOUR_BYTE_INTEGER_MAX) deadlineSeconds = deadline === NO_DEADLINE ? 1 : deadline;
-      }
-    }
-    return deadlineSeconds;
+    return publish(this.state, null, topicName, payload, payloadByteLength, qos, retain, properties, nowMs);
   }
 
   /**
@@ -473,10 +301,11 @@ export class Session {
   }
 
   checkUserProperties(properties: PropertyWriter): void {
+    const s = this.state;
     for (let at = 0; at < properties.byteLength;) {
-      at = readProperty(properties.bytes, at, this.property);
+      at = readProperty(properties.bytes, at, s.property);
       check(
-        this.property.row === P_USER_PROPERTY,
+        s.property.row === P_USER_PROPERTY,
         'ERR_INVALID_ARGUMENT',
         'userProperties must hold nothing but user properties',
       );
@@ -620,46 +449,7 @@ export class Session {
     byteLength: number,
     nowMs: number,
   ): number {
-    const s = this.state;
-    s.hasSession = true;
-    if (kind === STORED_RECEIVED) {
-      s.incoming.add(number, AWAIT_PUBREL, 2, 0, 0);
-      return OK;
-    }
-    if (number >= s.nextTicket) s.nextTicket = number === FOUR_BYTE_INTEGER_MAX ? 1 : number + 1;
-    const outbox = s.outbox;
-    if (kind === STORED_MESSAGE) {
-      const record = outbox.restore(bytes, at, byteLength);
-      if (record < 0) return record;
-      const propertiesAt = outbox.propertiesOffset(record);
-      const deadline = this.checkProperties(
-        outbox.bytes.subarray(propertiesAt),
-        outbox.propertiesByteLength(record),
-        nowMs,
-      );
-      outbox.setDeadlineSeconds(record, deadline);
-      return OK;
-    }
-    if (kind !== STORED_PROGRESS || byteLength < 3) return NOT_FOUND;
-    if (!s.inflight.hasRoom()) return NO_SPACE;
-    const packetId = (bytes[at] << 8) | bytes[at + 1];
-    const record = outbox.findTicket(number);
-    if (packetId > 0 && packetId <= TWO_BYTE_INTEGER_MAX) s.lastPacketId = packetId;
-    if (bytes[at + 2] === 1) {
-      // PUBREC was there: the message itself may be left over from a power cut in between.
-      if (record >= 0) {
-        outbox.free(record);
-        if (s.store !== null) s.store.remove(STORED_MESSAGE, number);
-      }
-      s.inflight.add(packetId, AWAIT_PUBCOMP, -1, number);
-    } else if (record >= 0) {
-      outbox.markSent(record);
-      s.inflight.add(packetId, outbox.qos(record) === 1 ? AWAIT_PUBACK : AWAIT_PUBREC, record, number);
-    } else if (s.store !== null) {
-      // Done: the power was cut between the removal of the message and that of its progress.
-      s.store.remove(STORED_PROGRESS, number);
-    }
-    return OK;
+    return restoreRecord(this.state, kind, number, bytes, at, byteLength, nowMs);
   }
 
   /** Goes on with a larger transmit ring: what is in it is copied over. */

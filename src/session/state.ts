@@ -7,6 +7,7 @@ import { Decoder } from '../packets/codec.ts';
 import type { Codec } from '../packets/codec.ts';
 import type { ConnectFields } from '../packets/connect.ts';
 import { Packet } from '../packets/packet.ts';
+import { Property } from '../packets/properties.ts';
 import { FROM_SERVER, V5 } from '../packets/types.ts';
 import { NO_BYTES } from '../wire/bytes.ts';
 import { Ring } from '../wire/ring.ts';
@@ -54,6 +55,8 @@ export class SessionState {
   timers: Timers;
   backoff: Backoff;
   store: SessionStore | null;
+  /** For looking at properties one by one. */
+  property: Property;
   /** For records that go to the store. */
   scratch: Uint8Array;
   /** Incoming QoS 1 and 2 messages that this side bears. */
@@ -167,6 +170,7 @@ export class SessionState {
             options.random,
           );
     this.store = options.store ?? null;
+    this.property = new Property();
     this.scratch = this.store === null ? NO_BYTES : new Uint8Array(3);
     this.isCleanStartAsked = options.cleanStart !== false;
     this.sessionExpirySeconds = options.sessionExpirySeconds ?? 0;

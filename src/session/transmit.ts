@@ -1,52 +1,30 @@
 /**
- * What goes out of a connected session: CONNECT, subscriptions, replays, waiting messages, acknowledgements, pings.
+ * What goes out of a connected session: CONNECT, subscriptions, replays, waiting messages, acknowledgements.
  *
  * Packets are written whole into the transmit ring or not at all. Publishes and subscriptions leave the last bytes of
  * the ring to the small packets that must always have room.
  */
 import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import { NO_BYTES, copyRange } from '../wire/bytes.ts';
-import { hasWildcard, isShared } from '../topic.ts';
-import { varintByteLength, writeVarint } from '../wire/varint.ts';
 import { EXPIRED, NO_SPACE, NOT_SUPPORTED_BY_SERVER, OK, PACKET_TOO_LARGE } from '../status.ts';
 import { encodeAck } from '../packets/acks.ts';
 import { encodeConnect } from '../packets/connect.ts';
-import { encodePing } from '../packets/control.ts';
-import { sectionByteLength, writeTwoBytes } from '../packets/fields.ts';
+import { packetByteLength } from '../packets/fields.ts';
 import { findProperty } from '../packets/properties.ts';
 import { P_MESSAGE_EXPIRY_INTERVAL } from '../packets/property-table.ts';
 import { encodePublishHead, publishRemainingLength } from '../packets/publish.ts';
-import { PINGREQ, PUBACK, PUBREC, PUBREL, SUBSCRIBE, UNSUBSCRIBE } from '../packets/types.ts';
+import { PUBACK, PUBREC, PUBREL } from '../packets/types.ts';
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, SLOT_DONE, SLOT_FREE } from './delivery.ts';
 import { endConnection } from './ending.ts';
-import {
-  CAUSE_CONNECT_TOO_LARGE,
-  EVENT_NONE,
-  EVENT_PUBLISHED,
-  EVENT_SUBSCRIBED,
-  EVENT_UNSUBSCRIBED,
-} from './event.ts';
+import { CAUSE_CONNECT_TOO_LARGE, EVENT_NONE, EVENT_PUBLISHED } from './event.ts';
 import { AWAIT_PUBREL, TO_ACKNOWLEDGE, WITH_APPLICATION } from './incoming.ts';
+import { noteSent } from './keep-alive.ts';
 import { addAuthenticationData } from './options.ts';
 import { NO_DEADLINE, NO_HANDLE, RECORD_HEAD_BYTES, writeFourBytes } from './outbox.ts';
 import type { SessionState } from './state.ts';
 import { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from './store.ts';
-import { FOR_PROPERTIES, FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
-import { NEVER } from './timers.ts';
+import { sendSubscriptions } from './subscribing.ts';
 import type { TopicHandle } from './topic-aliases.ts';
-
-/** Something was written: the keep-alive starts anew [MQTT-3.1.2-20]. */
-export function noteSent(s: SessionState, nowMs: number): void {
-  s.lastSentMs = nowMs;
-  if (s.keepAliveMs === 0) {
-    s.timers.pingMs = NEVER;
-    return;
-  }
-  const idleMs = nowMs + s.keepAliveMs;
-  // A client that only sends would never find out that nobody listens: silence for twice as long asks, too.
-  const silentMs = s.lastReceivedMs + 2 * s.keepAliveMs;
-  s.timers.pingMs = silentMs < idleMs && s.timers.pingTimeoutMs === NEVER ? silentMs : idleMs;
-}
 
 /** Writes CONNECT; ends the connection when it does not fit. */
 export function writeConnect(s: SessionState, nowMs: number): void {
@@ -90,24 +68,6 @@ export function writeAck(
   noteSent(s, nowMs);
 }
 
-/**
- * Writes PINGREQ; the PINGRESP has `pingTimeoutMs` from now, or from an earlier PINGREQ that was not answered. One
- * that was not answered is followed by others only while the ring is empty: the reserved bytes are not for them.
- */
-export function writePing(s: SessionState, nowMs: number): void {
-  const transmit = s.transmit;
-  const isFirst = s.timers.pingTimeoutMs === NEVER;
-  if ((isFirst || transmit.byteLength() === 0) && transmit.reserve(2)) {
-    transmit.end = encodePing(transmit.bytes, transmit.end, transmit.bytes.length, PINGREQ);
-  }
-  if (isFirst) {
-    s.lastReceivedMs = nowMs;
-    s.timers.pingTimeoutMs = nowMs + s.pingTimeoutMs;
-  }
-  s.lastSentMs = nowMs;
-  s.timers.pingMs = nowMs + s.keepAliveMs;
-}
-
 /** Bytes of PUBACK, PUBREC, PUBREL, PUBCOMP without a reason code. */
 const ACK_BYTES = 4;
 
@@ -145,11 +105,6 @@ export function writeDueAcks(s: SessionState, nowMs: number): void {
     writeAck(s, PUBREC, packetId, 0, nowMs);
     i++;
   }
-}
-
-/** Bytes of the whole packet with this Remaining Length. */
-export function packetByteLength(remainingLength: number): number {
-  return 1 + varintByteLength(remainingLength) + remainingLength;
 }
 
 /**
@@ -396,100 +351,6 @@ function sendQueued(s: SessionState, nowMs: number): number {
     }
     inflight.setOnWire(inflight.add(packetId, qos === 1 ? AWAIT_PUBACK : AWAIT_PUBREC, at, ticket));
     outbox.markSent(at);
-  }
-  return EVENT_NONE;
-}
-
-/** Whether this connection's server takes the subscription in the record at `at`. */
-function isFilterSupported(s: SessionState, at: number): boolean {
-  const subscriptions = s.subscriptions;
-  if (subscriptions.kind(at) !== FOR_SUBSCRIBE) return true;
-  const filterAt = subscriptions.filterOffset(at);
-  const end = subscriptions.next(at);
-  if (!s.isSharedAvailable && isShared(subscriptions.bytes, filterAt, end)) return false;
-  return s.isWildcardAvailable || !hasWildcard(subscriptions.bytes, filterAt, end);
-}
-
-/** Writes the SUBSCRIBE or UNSUBSCRIBE of the group at `at`. */
-function writeGroup(s: SessionState, at: number, nowMs: number): number {
-  const subscriptions = s.subscriptions;
-  const bytes = subscriptions.bytes;
-  const end = subscriptions.groupEnd(at);
-  let listByteLength = 0;
-  let userAt = 0;
-  let userEnd = 0;
-  let type = SUBSCRIBE;
-  let identifier = 0;
-  for (let i = at; i < end; i = subscriptions.next(i)) {
-    const kind = subscriptions.kind(i);
-    if (kind === FOR_PROPERTIES) {
-      userAt = subscriptions.filterOffset(i);
-      userEnd = subscriptions.next(i);
-      continue;
-    }
-    if (!isFilterSupported(s, i)) return NOT_SUPPORTED_BY_SERVER;
-    if (kind === FOR_UNSUBSCRIBE) type = UNSUBSCRIBE;
-    if (s.areIdentifiersAvailable) identifier = subscriptions.identifier(i);
-    listByteLength +=
-      2 + subscriptions.next(i) - subscriptions.filterOffset(i) + (kind === FOR_SUBSCRIBE ? 1 : 0);
-  }
-  const propertiesByteLength = userEnd - userAt + (identifier === 0 ? 0 : 1 + varintByteLength(identifier));
-  const remaining = 2 + sectionByteLength(s.isV5, propertiesByteLength) + listByteLength;
-  const byteLength = packetByteLength(remaining);
-  const transmit = s.transmit;
-  if (
-    byteLength > s.serverMaximumPacketSize ||
-    byteLength + RESERVED_TRANSMIT_BYTES > transmit.bytes.length
-  ) {
-    return PACKET_TOO_LARGE;
-  }
-  if (!transmit.reserve(byteLength + RESERVED_TRANSMIT_BYTES)) return NO_SPACE;
-
-  const packetId = s.takePacketId();
-  if (packetId === 0) return NO_SPACE;
-  const out = transmit.bytes;
-  let to = transmit.end;
-  out[to++] = (type << 4) | 2;
-  to = writeTwoBytes(out, writeVarint(out, to, remaining), packetId);
-  if (s.isV5) {
-    to = writeVarint(out, to, propertiesByteLength);
-    if (identifier !== 0) {
-      out[to++] = 0x0b;
-      to = writeVarint(out, to, identifier);
-    }
-    copyRange(bytes, userAt, userEnd, out, to);
-    to += userEnd - userAt;
-  }
-  for (let i = at; i < end; i = subscriptions.next(i)) {
-    if (subscriptions.kind(i) === FOR_PROPERTIES) continue;
-    const filterAt = subscriptions.filterOffset(i);
-    const filterEnd = subscriptions.next(i);
-    to = writeTwoBytes(out, to, filterEnd - filterAt);
-    copyRange(bytes, filterAt, filterEnd, out, to);
-    to += filterEnd - filterAt;
-    if (type === SUBSCRIBE) out[to++] = subscriptions.options(i);
-  }
-  transmit.end = to;
-  subscriptions.markGroupSent(at, packetId);
-  noteSent(s, nowMs);
-  return OK;
-}
-
-/** Sends a SUBSCRIBE or UNSUBSCRIBE that waits. */
-function sendSubscriptions(s: SessionState, nowMs: number): number {
-  const subscriptions = s.subscriptions;
-  for (let at = subscriptions.firstToSend(); at >= 0; at = subscriptions.firstToSend()) {
-    const status = writeGroup(s, at, nowMs);
-    if (status === NO_SPACE) return EVENT_NONE;
-    if (status !== OK) {
-      const ticket = subscriptions.ticket(at);
-      const isUnsubscribe = subscriptions.kind(subscriptions.firstFilter(at)) === FOR_UNSUBSCRIBE;
-      subscriptions.removeGroup(ticket);
-      s.event.kind = isUnsubscribe ? EVENT_UNSUBSCRIBED : EVENT_SUBSCRIBED;
-      s.event.ticket = ticket;
-      s.event.status = status;
-      return s.event.kind;
-    }
   }
   return EVENT_NONE;
 }

@@ -1,0 +1,190 @@
+/**
+ * Publishes on their way in: what may be published now, and where it goes.
+ */
+import { NO_BYTES } from '../wire/bytes.ts';
+import { PUBLISH } from '../packets/types.ts';
+import { check } from '../assert.ts';
+import { FOUR_BYTE_INTEGER_MAX, RESERVED_TRANSMIT_BYTES } from '../limits.ts';
+import {
+  CLOSED,
+  NOT_CONNECTED,
+  NOT_SUPPORTED_BY_SERVER,
+  NO_SPACE,
+  PACKET_TOO_LARGE,
+  STORE_FAILED,
+} from '../status.ts';
+import { findWildcard } from '../topic.ts';
+import { packetByteLength } from '../packets/fields.ts';
+import { readProperty } from '../packets/properties.ts';
+import type { PropertyWriter } from '../packets/properties.ts';
+import {
+  PROPERTY_TABLE,
+  P_MESSAGE_EXPIRY_INTERVAL,
+  P_RESPONSE_TOPIC,
+  P_SUBSCRIPTION_IDENTIFIER,
+  P_TOPIC_ALIAS,
+  P_USER_PROPERTY,
+} from '../packets/property-table.ts';
+import { publishFlags, publishRemainingLength } from '../packets/publish.ts';
+import { CLOSED_FOR_GOOD, CONNECTED } from './connection.ts';
+import { SLOT_RECORD, SLOT_STRIDE } from './inflight.ts';
+import { refuseOn311 } from './options.ts';
+import { NO_DEADLINE, NO_HANDLE } from './outbox.ts';
+import type { SessionState } from './state.ts';
+import { STORED_MESSAGE } from './store.ts';
+import type { TopicHandle } from './topic-aliases.ts';
+import { isSupported, writePublish } from './transmit.ts';
+
+/** Packets that the properties may belong to. */
+const PUBLISH_PLACE = 1 << PUBLISH;
+
+/**
+ * Publishes: into the transmit ring if it can go at once, else into the outbox. See Session.publish for what it returns.
+ */
+export function publish(
+  s: SessionState,
+  handle: TopicHandle | null,
+  topic: Uint8Array,
+  payload: Uint8Array,
+  payloadByteLength: number,
+  qos: number,
+  retain: number,
+  properties: PropertyWriter | null,
+  nowMs: number,
+): number {
+  if (s.connection === CLOSED_FOR_GOOD) return CLOSED;
+  check(qos === 0 || qos === 1 || qos === 2, 'ERR_OUT_OF_RANGE', 'qos must be 0, 1 or 2 [MQTT-3.3.1-4]');
+  check(retain === 0 || retain === 1, 'ERR_OUT_OF_RANGE', 'retain must be 0 or 1');
+  const flags = publishFlags(qos, retain, 0);
+  const propertiesByteLength = properties === null ? 0 : properties.byteLength;
+  const propertyBytes = properties === null ? NO_BYTES : properties.bytes;
+  let deadlineSeconds = NO_DEADLINE;
+  if (propertiesByteLength > 0) {
+    if (!s.isV5) refuseOn311('properties');
+    deadlineSeconds = checkProperties(s, propertyBytes, propertiesByteLength, nowMs);
+  }
+  const isConnected = s.connection === CONNECTED;
+  if (isConnected && !isSupported(s, flags)) return NOT_SUPPORTED_BY_SERVER;
+  if (qos === 0) {
+    if (!isConnected && !s.isQueueingQos0) return NOT_CONNECTED;
+    if (isConnected && s.outbox.queuedQos0 === 0) {
+      const status = writePublish(
+        s,
+        flags,
+        0,
+        handle,
+        topic,
+        0,
+        topic.length,
+        propertyBytes,
+        0,
+        propertiesByteLength,
+        payload,
+        0,
+        payloadByteLength,
+        nowMs,
+      );
+      if (status !== NO_SPACE) return status;
+    }
+  }
+  const remaining = publishRemainingLength(
+    s.protocolVersion,
+    topic.length,
+    qos, // whose packet identifier, if it has one, is not known yet: not 0 is all that counts
+    0,
+    propertiesByteLength,
+    payloadByteLength,
+  );
+  // With the longest fixed header and an alias it must still go through the ring.
+  if (remaining + 8 + RESERVED_TRANSMIT_BYTES > s.transmit.bytes.length) return PACKET_TOO_LARGE;
+  // [MQTT-3.2.2-15]
+  if (isConnected && packetByteLength(remaining) > s.serverMaximumPacketSize) return PACKET_TOO_LARGE;
+  const index = handle === null ? NO_HANDLE : handle.index;
+  for (;;) {
+    const at = s.outbox.add(
+      s.nextTicket,
+      flags,
+      index,
+      deadlineSeconds,
+      topic,
+      topic.length,
+      propertyBytes,
+      propertiesByteLength,
+      payload,
+      payloadByteLength,
+    );
+    if (at >= 0) return accept(s, at, qos);
+    if (at === PACKET_TOO_LARGE) return at;
+    const needed = remaining + 24;
+    if (s.outbox.isCompactable(needed)) s.outbox.compact(s.inflight.slots, SLOT_RECORD, SLOT_STRIDE);
+    else if (!s.isDropping || !dropOldestQos0(s)) return NO_SPACE;
+  }
+}
+
+/** The message in the outbox record at `at` is taken on, if the store takes it. Returns its ticket. */
+function accept(s: SessionState, at: number, qos: number): number {
+  const outbox = s.outbox;
+  const ticket = s.nextTicket;
+  if (s.store !== null && qos > 0) {
+    if (!s.store.put(STORED_MESSAGE, ticket, outbox.bytes, at, outbox.recordByteLength(at))) {
+      outbox.free(at);
+      return STORE_FAILED;
+    }
+  }
+  return s.takeTicket();
+}
+
+/** Makes room: the QoS 0 message that has waited longest goes; poll will tell. */
+function dropOldestQos0(s: SessionState): boolean {
+  const at = s.outbox.findOldestQos0();
+  if (at < 0) return false;
+  if (s.droppedCount === s.droppedTickets.length) {
+    const tickets = new Uint32Array(s.droppedCount === 0 ? 4 : s.droppedCount * 2);
+    tickets.set(s.droppedTickets, 0);
+    s.droppedTickets = tickets;
+  }
+  s.droppedTickets[s.droppedCount] = s.outbox.ticket(at);
+  s.droppedCount++;
+  s.outbox.free(at);
+  return true;
+}
+
+/** Refuses properties that no PUBLISH of a client may have; returns when the message expires, or NO_DEADLINE. */
+export function checkProperties(
+  s: SessionState,
+  bytes: Uint8Array,
+  byteLength: number,
+  nowMs: number,
+): number {
+  let deadlineSeconds = NO_DEADLINE;
+  let seen = 0;
+  for (let at = 0; at < byteLength;) {
+    at = readProperty(bytes, at, s.property);
+    const row = s.property.row;
+    check(
+      (seen & (1 << row)) === 0 || row === P_USER_PROPERTY,
+      'ERR_INVALID_ARGUMENT',
+      'properties must not hold one twice, user properties apart',
+    );
+    seen |= 1 << row;
+    if (row === P_RESPONSE_TOPIC) {
+      const topicAt = s.property.offset;
+      check(
+        s.property.byteLength > 0 && findWildcard(bytes, topicAt, at) < 0,
+        'ERR_INVALID_TOPIC',
+        'the response topic must be a Topic Name without wildcards [MQTT-3.3.2-14]',
+      );
+    }
+    check(
+      (PROPERTY_TABLE[row * 3 + 2] & PUBLISH_PLACE) !== 0 && row !== P_SUBSCRIPTION_IDENTIFIER,
+      'ERR_INVALID_ARGUMENT',
+      'properties must be those of a PUBLISH that a client sends [MQTT-3.3.4-6]',
+    );
+    check(row !== P_TOPIC_ALIAS, 'ERR_INVALID_ARGUMENT', 'topic aliases are given by the session');
+    if (row === P_MESSAGE_EXPIRY_INTERVAL) {
+      const deadline = Math.ceil(nowMs / 1000) + s.property.value;
+      if (deadline <= FOUR_BYTE_INTEGER_MAX) deadlineSeconds = deadline === NO_DEADLINE ? 1 : deadline;
+    }
+  }
+  return deadlineSeconds;
+}
