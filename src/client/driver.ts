@@ -93,7 +93,7 @@ export class Driver {
       event: platform.event,
       buffers: {
         receive: window,
-        transmit: new Uint8Array(limits.transmitBytes ?? 512),
+        transmit: new Uint8Array(limits.transmitBytes ?? 256),
         outbox: limits.outboxBytes === undefined ? NO_BYTES : new Uint8Array(limits.outboxBytes),
         subscriptions: NO_BYTES,
       },
