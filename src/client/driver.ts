@@ -282,10 +282,13 @@ export class Driver {
   }
 
   handleDeadline(atMs: number): void {
-    // A timer that fires too early costs less than a new timer for every packet sent.
-    if (atMs >= this.timerAtMs || atMs === Infinity) return;
+    // A timer that fires too early costs less than a new timer for every packet sent; one that nobody needs any more
+    // would keep the process alive.
+    if (atMs >= this.timerAtMs && atMs !== Infinity) return;
     if (this.timer !== undefined) this.platform.clearTimer(this.timer);
+    this.timer = undefined;
     this.timerAtMs = atMs;
+    if (atMs === Infinity) return;
     const ms = atMs - this.platform.nowMs();
     this.timer = this.platform.setTimer(this.onTimer, ms < 1 ? 1 : Math.ceil(ms));
   }

@@ -2,7 +2,10 @@
  * The errors of the promise client: each kind of failure a class, each failure a stable `code`.
  */
 import { statusName } from '../status.ts';
+import { UNSUPPORTED_PROTOCOL_VERSION } from '../packets/reason-codes.ts';
 import { reasonCodeName, returnCodeName, violationName, violationText } from '../packets/texts.ts';
+import { CONNACK } from '../packets/types.ts';
+import { INVALID_REASON_CODE } from '../packets/violations.ts';
 import type { SessionEvent } from '../session/event.ts';
 import {
   CAUSE_CLIENT,
@@ -102,6 +105,49 @@ export class PublishError extends MotemqError {
   }
 }
 
+/** The caller's mistake: an option or argument that cannot be. The message names it and the rule. */
+export class ArgumentError extends MotemqError {}
+
+/** The caller's mistake: ERR_INVALID_TOPIC for a Topic Name, ERR_INVALID_TOPIC_FILTER for a Topic Filter. */
+export class InvalidTopicError extends MotemqError {}
+
+/** The caller's mistake: something of MQTT 5.0 was asked of a 3.1.1 client. Nothing was sent. */
+export class UnsupportedError extends MotemqError {}
+
+function classOf(code: string): typeof ArgumentError {
+  switch (code) {
+    case 'ERR_INVALID_TOPIC':
+    case 'ERR_INVALID_TOPIC_FILTER':
+      return InvalidTopicError;
+    case 'ERR_UNSUPPORTED_ON_3_1_1':
+      return UnsupportedError;
+    default:
+      return ArgumentError;
+  }
+}
+
+/**
+ * The core's coded error as one of these classes, with its code, message and stack, and itself as the cause; whatever
+ * else `error` is stays as it is. Node's own errors have such codes, too, but another name.
+ */
+export function typedError(error: unknown): unknown {
+  if (!(error instanceof Error) || error.name !== 'Error') return error;
+  const { code } = error as Error & { code?: unknown };
+  if (typeof code !== 'string' || !code.startsWith('ERR_')) return error;
+  const typed = new (classOf(code))(code, error.message, { cause: error });
+  if (error.stack !== undefined) typed.stack = error.stack.replace(/^Error\b/, typed.name);
+  return typed;
+}
+
+/** What `call` returns; a coded error that it throws becomes a typed one. */
+export function typed<T>(call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    throw typedError(error) as Error;
+  }
+}
+
 /** What a status of the session means to who called `publish`, `subscribe` or `unsubscribe`. */
 export function errorOfStatus<T extends MotemqError>(
   status: number,
@@ -153,6 +199,13 @@ export function errorOfEnd(
     case CAUSE_PING_TIMEOUT:
       return new TimeoutError('ERR_KEEP_ALIVE_TIMEOUT', 'no PINGRESP in time: the connection is dead');
     case CAUSE_VIOLATION:
+      if (isV5 && isRefusalOf311(event)) {
+        return new ConnectionRefusedError(
+          UNSUPPORTED_PROTOCOL_VERSION,
+          reasonCodeName(UNSUPPORTED_PROTOCOL_VERSION),
+          "the server does not speak MQTT 5.0; try protocol '3.1.1'",
+        );
+      }
       return new ProtocolError(event.violation, reasonCode, event.violationOffset);
     case CAUSE_CONNECT_TOO_LARGE:
       return new ConnectionError('ERR_PACKET_TOO_LARGE', 'CONNECT does not fit into the transmit ring');
@@ -162,6 +215,11 @@ export function errorOfEnd(
       return new ConnectionError('ERR_CONNECTION', details, undefined, { cause: transportError });
     }
   }
+}
+
+/** A server that knows 3.1.1 only refuses 5.0 in its own words, return code 1, and they are no CONNACK of 5.0. */
+function isRefusalOf311({ violation, packet }: SessionEvent): boolean {
+  return violation === INVALID_REASON_CODE && packet.type === CONNACK && packet.reasonCode === 1;
 }
 
 /** Node puts the addresses it tried into an AggregateError with an empty message. */

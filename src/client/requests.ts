@@ -1,9 +1,9 @@
 /**
  * Request and response (4.10) over publish and subscribe.
  */
-import { check, codedError } from '../assert.ts';
+import { check } from '../assert.ts';
 import { encodeTopicName } from '../session/options.ts';
-import { TimeoutError } from './errors.ts';
+import { MotemqError, TimeoutError, typed, typedError } from './errors.ts';
 import type { Message } from './message.ts';
 import type { Connack, PublishOptions, PublishResult, SubscribeOptions } from './options.ts';
 import type { Payload } from './payload.ts';
@@ -72,13 +72,17 @@ export class Requests {
   async request(topicName: string, payload: Payload, options: RequestOptions): Promise<Message> {
     const { timeoutMs = 10000, signal, replyTopic, ...publishOptions } = options;
     const { isV5 } = this.client;
-    check(
-      isV5 || replyTopic !== undefined,
-      'ERR_UNSUPPORTED_ON_3_1_1',
-      'a request on 3.1.1 needs options.replyTopic: response topics are MQTT 5.0',
-    );
-    check(timeoutMs >= 0, 'ERR_OUT_OF_RANGE', 'timeoutMs must not be below 0');
-    if (replyTopic !== undefined) encodeTopicName(replyTopic, 'replyTopic');
+    typed(() => {
+      check(
+        isV5 || replyTopic !== undefined,
+        'ERR_UNSUPPORTED_ON_3_1_1',
+        'a request on 3.1.1 needs options.replyTopic: response topics are MQTT 5.0',
+      );
+      check(timeoutMs >= 0, 'ERR_OUT_OF_RANGE', 'timeoutMs must not be below 0');
+      if (replyTopic !== undefined) encodeTopicName(replyTopic, 'replyTopic');
+      // Now, and not when the subscription for the answer is made.
+      encodeTopicName(topicName, 'topicName');
+    });
     signal?.throwIfAborted();
     const responseTopic = replyTopic ?? this.ownReplyTopic();
     const number = this.nextNumber++;
@@ -138,7 +142,7 @@ export class Requests {
     const qos = options.qos ?? 1;
     return this.client.subscribe(topicFilter, { qos }, (request) => {
       this.answer(request, responder, options, qos).catch((error: unknown) => {
-        this.client.report(error as Error);
+        this.client.report(typedError(error) as Error);
       });
     });
   }
@@ -161,7 +165,7 @@ export class Requests {
     const fallback = typeof replyTopic === 'function' ? replyTopic(request) : replyTopic;
     const topicName = request.properties.responseTopic ?? fallback;
     if (topicName === undefined) {
-      throw codedError('ERR_NO_RESPONSE_TOPIC', `a request on ${request.topicName} has no response topic`);
+      throw new MotemqError('ERR_NO_RESPONSE_TOPIC', `a request on ${request.topicName} has no response topic`);
     }
     const payload = await responder(request);
     const { correlationData } = request.properties;

@@ -2,6 +2,7 @@
  * A topic prepared for publishing again and again: name, QoS, retain and properties are encoded once, and a publish
  * allocates nothing.
  */
+import { ArgumentError } from './errors.ts';
 import type { PropertyWriter } from '../packets/properties.ts';
 import type { TopicHandle } from '../session/topic-aliases.ts';
 import type { PublishResult } from './options.ts';
@@ -43,9 +44,12 @@ export class Topic {
   /**
    * Publishes the first `byteLength` bytes of `payload` (default: all), copied before the call returns, and allocates
    * nothing. QoS 1 and 2 are delivered in the background; `client.whenDrained` waits for them. Throws PublishError when
-   * the message is not taken on.
+   * the message is not taken on, and ArgumentError for a `byteLength` that the payload does not have.
    */
   publish(payload: Uint8Array, byteLength: number = payload.length): void {
+    if (!(byteLength >= 0 && byteLength <= payload.length)) {
+      throw new ArgumentError('ERR_OUT_OF_RANGE', 'byteLength must be from 0 to the length of payload');
+    }
     this.host.publishNow(this.handle, payload, byteLength, this);
   }
 
