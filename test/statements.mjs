@@ -28,5 +28,6 @@ const whom = isAll ? 'statements' : 'statements that bind a client';
 console.log(`${wanted.length - missing.length} of ${wanted.length} ${whom} are named by a test`);
 const known = new Set(statements.map((one) => one.id));
 const unknown = [...named].filter((id) => !known.has(id));
-if (unknown.length > 0) console.log(`named by a test, but no statement of the standard: ${unknown.join(', ')}`);
+if (unknown.length > 0)
+  console.log(`named by a test, but no statement of the standard: ${unknown.join(', ')}`);
 process.exitCode = unknown.length > 0 ? 1 : 0;

@@ -22,7 +22,7 @@ describe('CONNACK', () => {
     expect(driver.events()).toEqual([{ event: 'CONNECTED', sessionPresent: 0, packet: connack }]);
   });
 
-  it('sets the Keep Alive that is used [MQTT-3.2.2-21]', () => {
+  it('sets the Keep Alive that is used [MQTT-3.1.2-21], [MQTT-3.2.2-21]', () => {
     const driver = new SessionDriver({ keepAliveSeconds: 60 });
     driver.connected({ properties: { serverKeepAlive: 7 } });
     driver.advance(6999);
@@ -32,7 +32,7 @@ describe('CONNACK', () => {
     expect(driver.session.state.keepAliveMs).toBe(7000);
   });
 
-  it('may give a client identifier, which the next CONNECT names', () => {
+  it('may give a client identifier, which the next CONNECT names [MQTT-3.1.3-2]', () => {
     const driver = new SessionDriver({ clientId: '', sessionExpirySeconds: 60 });
     driver
       .connected({ properties: { assignedClientIdentifier: 'given-by-ü' } })
@@ -237,7 +237,7 @@ describe('a refusal', () => {
     expect(driver.sentTypes()).toEqual(['CONNECT']);
   });
 
-  it.each(permanent)('that will not pass (reason code %i) is the end', (reasonCode) => {
+  it.each(permanent)('that will not pass (reason code %i) is the end [MQTT-4.13.2-1]', (reasonCode) => {
     const driver = new SessionDriver().open();
     driver.server({ type: 'CONNACK', reasonCode });
     expect(driver.events()).toMatchObject([

@@ -213,7 +213,7 @@ describe('options', () => {
     [{ receiveBytes: 63 }, 'ERR_OUT_OF_RANGE'],
     [{ transmitBytes: 63 }, 'ERR_OUT_OF_RANGE'],
   ])(
-    'that are wrong are thrown back by the constructor: %o [MQTT-1.5.4-1], [MQTT-1.5.4-2]',
+    'that are wrong are thrown back by the constructor: %o [MQTT-1.5.4-1], [MQTT-1.5.4-2], [MQTT-1.5.7-1]',
     (options, code) => {
       expect(codeFor(options as Partial<SessionOptions>)).toBe(code);
     },

@@ -77,6 +77,34 @@ describe('disconnect', () => {
     expect(driver.sent().at(-1)).toMatchObject({ type: 'DISCONNECT', reasonCode: 4 });
   });
 
+  it('finds room in the middle of a streamed message, with everything else written that may be', () => {
+    const driver = new SessionDriver({
+      transmitBytes: 64,
+      receiveBytes: 64,
+      sessionExpirySeconds: 5,
+      keepAliveSeconds: 5,
+      manualAcknowledgement: true,
+    }).connected();
+    for (let id = 1; id <= 8; id++) driver.server({ type: 'PUBLISH', topicName: 't', qos: 1, packetId: id });
+    const receipts = driver.events().map(({ receipt }) => receipt!);
+    driver.drain(0);
+    for (let i = 0; i < 30; i++) driver.publish('t', 'x'.repeat(i % 7), 0);
+    const big = driver.encode({
+      type: 'PUBLISH',
+      topicName: 't',
+      qos: 1,
+      packetId: 9,
+      payload: hexOf('x'.repeat(99)),
+    });
+    driver.bytes(big.subarray(0, 90));
+    for (const receipt of receipts) driver.acknowledge(receipt);
+    driver.advance(5000);
+    driver.bytes(big.subarray(90));
+    driver.session.disconnect(4, 10, driver.nowMs);
+    driver.drain();
+    expect(driver.sent().at(-1)).toMatchObject({ type: 'DISCONNECT', reasonCode: 4 });
+  });
+
   it('while the transport opens just closes it', () => {
     const driver = new SessionDriver();
     driver.isOpeningItself = false;

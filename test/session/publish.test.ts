@@ -171,6 +171,16 @@ describe('reason codes', () => {
     },
   );
 
+  it.each([1, 2])('that refuse at QoS %i are final: nothing is sent again [MQTT-4.4.0-2]', (qos) => {
+    const driver = new SessionDriver({ sessionExpirySeconds: 100 }).connected();
+    driver.publish('a', 'x', qos);
+    driver.sent();
+    driver.ack(qos === 1 ? 'PUBACK' : 'PUBREC', 1, 0x87);
+    driver.cut().skip();
+    driver.accept({ sessionPresent: true });
+    expect(driver.sent()).toEqual([]);
+  });
+
   it('of PUBREC that refuse end it: no PUBREL, and the identifier is free [MQTT-4.3.3-4]', () => {
     const driver = new SessionDriver({ inflightMax: 1 }).connected();
     const ticket = driver.publish('a', 'x', 2);
@@ -391,7 +401,7 @@ describe('Message Expiry', () => {
     },
   );
 
-  it('of a message in flight does not end what was begun', () => {
+  it('of a message in flight does not end what was begun [MQTT-4.3.3-7]', () => {
     const driver = new SessionDriver({ sessionExpirySeconds: 1000 }).connected();
     driver.publish('t', 'x', 1, 0, expiring(2));
     driver.cut().advance(5000);

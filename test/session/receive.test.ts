@@ -41,7 +41,7 @@ describe.each([V5, V3_1_1])('version %i', (protocolVersion) => {
     expect(driver.sent()).toEqual([]);
   });
 
-  it('delivers QoS 1 and acknowledges it, again if it comes again [MQTT-4.3.2-4], [MQTT-4.3.2-5], [MQTT-3.3.4-1]', () => {
+  it('delivers QoS 1 and acknowledges it, again if it comes again [MQTT-4.5.0-2], [MQTT-4.3.2-4], [MQTT-4.3.2-5], [MQTT-3.3.4-1]', () => {
     const driver = connected();
     driver.server(message('x', 1, 7));
     expect(driver.sent()).toEqual([{ type: 'PUBACK', packetId: 7 }]);
@@ -374,6 +374,13 @@ describe('our Receive Maximum', () => {
     expect(driver.session.isConnected()).toBe(true);
     driver.server(message('f', 2, 6));
     expect(driver.sentTypes()).toEqual(['PUBREC 5', 'DISCONNECT']);
+
+    // What comes again on this connection counts on this connection.
+    driver.skip();
+    driver.accept({ sessionPresent: true });
+    for (const id of [4, 5]) driver.server(message('again', 2, id, { dup: true }));
+    driver.server(message('f', 2, 6));
+    expect(driver.sentTypes().at(-1)).toBe('DISCONNECT');
   });
 
   it('is no limit to a 3.1.1 server, which is not told: PUBREL gets through behind any number of messages', () => {

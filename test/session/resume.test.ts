@@ -31,7 +31,7 @@ describe.each([V5, V3_1_1])('version %i', (protocolVersion) => {
   const published = (driver: SessionDriver): unknown[] =>
     driver.events().filter(({ event }) => event === 'PUBLISHED');
 
-  it('asks for its session again [MQTT-3.1.2-4], [MQTT-3.1.2-5], [MQTT-3.1.2-6]', () => {
+  it('asks for its session again [MQTT-3.1.2-23], [MQTT-3.1.2-4], [MQTT-3.1.2-5], [MQTT-3.1.2-6]', () => {
     const driver = lasting(protocolVersion);
     const [first] = driver.open().sent();
     expect(first).toMatchObject({ cleanStart: protocolVersion === V5 });
