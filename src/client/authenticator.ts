@@ -1,9 +1,9 @@
 /**
  * Enhanced authentication (4.12) between an application's method and a session: also when the method takes its time.
  */
-import { codedError } from '../assert.ts';
 import { PAUSED_BY_AUTHENTICATION } from './driver.ts';
 import type { Driver } from './driver.ts';
+import { ConnectionError, MotemqError, errorOfStatus } from './errors.ts';
 import type { Authentication } from './options.ts';
 import type { Platform } from './platform.ts';
 
@@ -11,9 +11,13 @@ import type { Platform } from './platform.ts';
 const NO_DATA = new Uint8Array(0);
 
 export class Authenticator {
+  /** Why the method ended the connection: this side does not trust the server, or cannot answer it. */
+  failure: ConnectionError | undefined = undefined;
   private readonly driver: Driver;
   private readonly platform: Platform;
   private readonly method: Authentication;
+  /** Changes with every connection: what the method answers to an earlier one is of no use. */
+  private era = 0;
   private again_: { resolve(): void; reject(error: Error): void } | undefined = undefined;
 
   constructor(driver: Driver, platform: Platform, method: Authentication) {
@@ -28,7 +32,7 @@ export class Authenticator {
     this.ask(
       () => this.method.start(),
       (data) => {
-        this.driver.session.setAuthenticationData(data);
+        this.driver.setAuthenticationData(data);
         this.driver.resume(PAUSED_BY_AUTHENTICATION);
       },
     );
@@ -39,39 +43,43 @@ export class Authenticator {
     this.ask(
       () => this.method.next(data ?? NO_DATA),
       (answer) => {
-        this.driver.session.authenticate(answer, this.platform.nowMs());
-        this.driver.run();
+        this.driver.authenticate(answer, false);
       },
     );
   }
 
-  /** CONNACK, or the AUTH that ends a re-authentication. */
-  handleConnected(data: Uint8Array | undefined): void {
+  /** CONNACK, or the AUTH that ends a re-authentication. Returns whether the method agrees. */
+  handleConnected(data: Uint8Array | undefined): boolean {
     try {
       this.method.finish?.(data);
-      this.again_?.resolve();
     } catch (error) {
-      this.again_?.reject(error as Error);
-      this.giveUp();
+      this.giveUp(error);
+      return false;
     }
+    this.again_?.resolve();
     this.again_ = undefined;
+    return true;
   }
 
   handleDisconnected(error: Error | undefined): void {
-    this.again_?.reject(error ?? codedError('ERR_CLOSED', 'the client was closed'));
-    this.again_ = undefined;
+    this.era++;
+    this.refuseAgain(error ?? new MotemqError('ERR_CLOSED', 'the client was closed'));
   }
 
   /** Begins to authenticate anew; resolves when the server has accepted. */
   again(): Promise<void> {
+    if (this.again_ !== undefined) {
+      return Promise.reject(
+        new MotemqError('ERR_AUTHENTICATING', 'a re-authentication is under way already'),
+      );
+    }
     return new Promise((resolve, reject) => {
       this.again_ = { resolve, reject };
       this.ask(
         () => this.method.start(),
         (data) => {
-          const status = this.driver.session.reauthenticate(data, this.platform.nowMs());
-          if (status < 0) this.handleDisconnected(codedError('ERR_NOT_CONNECTED', 'there is no connection'));
-          this.driver.run();
+          const status = this.driver.authenticate(data, true);
+          if (status < 0) this.refuseAgain(errorOfStatus(status, 'the re-authentication', MotemqError));
         },
       );
     });
@@ -82,20 +90,32 @@ export class Authenticator {
     question: () => Uint8Array | null | Promise<Uint8Array | null>,
     goOn: (data: Uint8Array | null) => void,
   ): void {
+    const { era } = this;
     Promise.resolve()
       .then(question)
-      .then(goOn)
+      .then((data) => {
+        if (this.era === era) goOn(data);
+      })
       .catch((error: unknown) => {
-        this.handleDisconnected(error as Error);
-        this.giveUp();
+        if (this.era === era) this.giveUp(error);
       });
   }
 
-  /** The method failed: this side does not trust the server, or cannot answer it. */
-  private giveUp(): void {
+  private refuseAgain(error: Error): void {
+    this.again_?.reject(error);
+    this.again_ = undefined;
+  }
+
+  /** The method threw `cause`: the connection ends, and no other follows. */
+  private giveUp(cause: unknown): void {
+    const failure = new ConnectionError('ERR_AUTHENTICATION', 'the authentication method failed', undefined, {
+      cause,
+    });
+    this.failure = failure;
+    this.refuseAgain(failure);
+    // Perhaps from within the session's loop: DISCONNECT must be written before anything else happens.
     this.platform.defer({
       flush: () => {
-        this.driver.resume(PAUSED_BY_AUTHENTICATION);
         this.driver.disconnect(0x83, -1);
       },
     });

@@ -1,7 +1,7 @@
 /**
  * The promise client: publish, subscribe, request and respond over one session, on any platform.
  */
-import { check, checkInteger, codedError } from '../assert.ts';
+import { check, checkInteger } from '../assert.ts';
 import { OK } from '../status.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import {
@@ -24,7 +24,16 @@ import type { ClientEvents } from './client-events.ts';
 import { Driver, PAUSED_BY_BUFFERS } from './driver.ts';
 import type { DriverOwner } from './driver.ts';
 import { Emitter, callSafely } from './emitter.ts';
-import { MotemqError, PublishError, SubscribeError, errorOfEnd, errorOfStatus } from './errors.ts';
+import {
+  ArgumentError,
+  MotemqError,
+  PublishError,
+  SubscribeError,
+  errorOfEnd,
+  errorOfStatus,
+  typed,
+  typedError,
+} from './errors.ts';
 import { Inbox } from './inbox.ts';
 import type { Message } from './message.ts';
 import { readProperties } from './message.ts';
@@ -75,14 +84,14 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
   private isClosed = false;
   private closing: Promise<void> | undefined = undefined;
 
-  /** Throws a coded error for options that are wrong. Begins to connect at once. */
+  /** Throws ArgumentError and its like for options that are wrong. Begins to connect at once. */
   constructor(platform: Platform, options: ClientOptions) {
     super();
-    const sessionOptions = sessionOptionsOf(options);
+    const sessionOptions = typed(() => sessionOptionsOf(options));
     this.platform = platform;
     this.isRetryingFirst = options.retryFirstConnect === true;
     this.isV5 = options.protocol !== '3.1.1';
-    this.driver = new Driver(platform, sessionOptions, options, this);
+    this.driver = typed(() => new Driver(platform, sessionOptions, options, this));
     if (options.authentication !== undefined) {
       this.authenticator = new Authenticator(this.driver, platform, options.authentication);
     }
@@ -123,7 +132,7 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
   /**
    * Publishes a message; while there is no connection it waits in the outbox. Resolves at the completion of its QoS:
    * 0 when it is written, 1 at PUBACK, 2 at PUBCOMP. Rejects with PublishError (outbox full, too large, refused by the
-   * server), or a coded error for what is the caller's mistake. The payload is copied before the call returns.
+   * server), or ArgumentError and its like for the caller's mistake. The payload is copied before the call returns.
    */
   publish(topicName: string, payload: Payload, options: PublishOptions = {}): Promise<PublishResult> {
     try {
@@ -136,15 +145,17 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
       const ticket = this.driver.publish(handle, name, bytes, bytes.length, qos, retain, properties);
       return this.whenPublished(ticket);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(typedError(error));
     }
   }
 
   /** Prepares a topic for publishing often; what it publishes allocates nothing. Throws for an invalid name. */
   topic(topicName: string, options: PublishOptions = {}): Topic {
-    const handle = this.handleOf(topicName) ?? this.driver.session.createTopic(topicName);
-    const written = writePublishProperties(options, this.isV5);
-    return new Topic(this, handle, topicName, qosOf(options), options.retain === true, written);
+    return typed(() => {
+      const handle = this.handleOf(topicName) ?? this.driver.session.createTopic(topicName);
+      const written = writePublishProperties(options, this.isV5);
+      return new Topic(this, handle, topicName, qosOf(options), options.retain === true, written);
+    });
   }
 
   /**
@@ -158,18 +169,20 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
     listener?: MessageListener,
   ): Promise<Subscription> {
     const filters = typeof topicFilters === 'string' ? [topicFilters] : topicFilters;
-    const byte = subscriptionOptions(
-      options.qos ?? 0,
-      options.noLocal === true,
-      options.retainAsPublished === true,
-      options.retainHandling ?? 0,
-    );
-    const list = this.listOf(filters, byte);
     const bufferedMax = options.bufferedMessagesMax ?? 64;
-    checkInteger(bufferedMax, 1, 0x7fffffff, 'bufferedMessagesMax');
-    const subscription = new Subscription(this, filters, listener, bufferedMax);
     const identifier = this.isV5 ? this.nextIdentifier++ : 0;
-    const ticket = this.driver.subscribe(list, identifier, makeUserProperties(options.userProperties));
+    const ticket = typed(() => {
+      checkInteger(bufferedMax, 1, 0x7fffffff, 'bufferedMessagesMax');
+      const byte = subscriptionOptions(
+        options.qos ?? 0,
+        options.noLocal === true,
+        options.retainAsPublished === true,
+        options.retainHandling ?? 0,
+      );
+      const list = this.listOf(filters, byte);
+      return this.driver.subscribe(list, identifier, makeUserProperties(options.userProperties));
+    });
+    const subscription = new Subscription(this, filters, listener, bufferedMax);
     if (ticket >= 0) this.inbox.routes.add(subscription, identifier);
     let codes: number[];
     try {
@@ -182,7 +195,8 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
     (subscription.reasonCodes as number[]).push(...codes);
     if (codes.some((code) => code >= 0x80)) {
       subscription.end(undefined);
-      await this.release(subscription);
+      // What became of those that were granted changes nothing.
+      await this.release(subscription).catch(() => undefined);
       throw new SubscribeError(filters, codes);
     }
     return subscription;
@@ -194,14 +208,15 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
     options: { userProperties?: SubscribeOptions['userProperties'] } = {},
   ): Promise<number[]> {
     const filters = typeof topicFilters === 'string' ? [topicFilters] : topicFilters;
-    const list = this.listOf(filters, 0);
+    const ticket = typed(() =>
+      this.driver.unsubscribe(this.listOf(filters, 0), makeUserProperties(options.userProperties)),
+    );
     for (const subscription of this.inbox.routes.all()) {
       if (subscription.topicFilters.every((filter) => filters.includes(filter))) {
         this.inbox.routes.remove(subscription);
         subscription.end(undefined);
       }
     }
-    const ticket = this.driver.unsubscribe(list, makeUserProperties(options.userProperties));
     return this.whenAcknowledged(ticket, 'the unsubscription');
   }
 
@@ -232,20 +247,20 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
   /** 5.0: authenticates anew on the living connection (4.12.1). */
   reauthenticate(): Promise<void> {
     if (this.authenticator === undefined) {
-      return Promise.reject(codedError('ERR_INVALID_ARGUMENT', 'the client has no authentication option'));
+      return Promise.reject(new ArgumentError('ERR_INVALID_ARGUMENT', 'there is no option authentication'));
     }
     return this.authenticator.again();
   }
 
   /**
    * Says goodbye: waits for what is under way, but not for a connection, sends DISCONNECT, closes. What is not done
-   * then rejects. Rejects with a coded error for options that are wrong, and the client lives on.
+   * then rejects. Rejects with ArgumentError and its like for options that are wrong, and the client lives on.
    */
   disconnect(options: DisconnectOptions = {}): Promise<void> {
     try {
       checkDisconnectOptions(options, this.isV5, this.driver.session.state.sessionExpirySeconds);
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(typedError(error));
     }
     this.closing ??= this.goodbye(options);
     return this.closing;
@@ -331,7 +346,7 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
       const bytes = encodePayload(payload);
       return this.whenPublished(this.publishNow(handle, bytes, bytes.length, topic));
     } catch (error) {
-      return Promise.reject(error);
+      return Promise.reject(typedError(error));
     }
   }
 
@@ -367,9 +382,10 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
           sessionPresent: event.sessionPresent === 1,
           properties: readProperties(event.packet, event.bytes),
         };
-        this.authenticator?.handleConnected(this.connack.properties.authenticationData);
+        if (this.authenticator?.handleConnected(this.connack.properties.authenticationData) === false) return;
         this.settleFirst?.(this.connack, undefined);
         this.emit('connect', this.connack);
+        this.balance();
         return;
       case EVENT_DISCONNECTED:
         this.handleDisconnected(event);
@@ -404,7 +420,9 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
   private handleDisconnected(event: SessionEvent): void {
     const properties = event.hasPacket ? readProperties(event.packet, event.bytes) : {};
     const { reasonString, serverReference } = properties;
-    const error = errorOfEnd(event, this.isV5, reasonString, serverReference, this.driver.transportError);
+    const error =
+      this.authenticator?.failure ??
+      errorOfEnd(event, this.isV5, reasonString, serverReference, this.driver.transportError);
     const reconnectInMs = event.reconnectInMs < 0 ? undefined : event.reconnectInMs;
     const { reasonCode } = event;
     this.authenticator?.handleDisconnected(error);
@@ -449,6 +467,8 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
     const isHeldUp =
       this.holdingBack !== undefined &&
       this.holdingBack.size > 0 &&
+      // Otherwise CONNACK would be held up.
+      this.isConnected &&
       this.tickets.count === 0 &&
       this.madeRequests?.isWaiting !== true &&
       this.drainWaiters === undefined;

@@ -9,6 +9,7 @@ import { NO_SPACE, PACKET_TOO_LARGE } from '../status.ts';
 import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import type { PropertyWriter } from '../packets/properties.ts';
 import { Pump } from '../pump.ts';
+import { CAUSE_NONE } from '../session/event.ts';
 import type { SessionEvent } from '../session/event.ts';
 import type { FilterList } from '../session/filter-list.ts';
 import { RECORD_HEAD_BYTES } from '../session/outbox.ts';
@@ -16,16 +17,11 @@ import { Session } from '../session/session.ts';
 import type { SessionOptions } from '../session/options.ts';
 import type { PersistentStore } from '../session/store.ts';
 import type { TopicHandle } from '../session/topic-aliases.ts';
+import { growForConnect, growOutbox, growTransmit, makeSubscriptionRoom, shrink, sizeFor } from './growth.ts';
 import type { ClientTransport, Platform } from './platform.ts';
 
 /** A window of its own that a driver keeps between partial packets. */
 const KEPT_WINDOW_BYTES_MAX = 2048;
-/** From here on what was written goes out at once instead of at the end of the turn. */
-const FLUSH_BYTES = 32768;
-
-/** A transmit ring or outbox that a driver keeps although it is empty. */
-const KEPT_BUFFER_BYTES_MAX = 1048576;
-
 /** Why a driver is paused: buffers of the application are full, or its authentication takes its time. */
 export const PAUSED_BY_BUFFERS = 1;
 export const PAUSED_BY_AUTHENTICATION = 2;
@@ -77,6 +73,8 @@ export class Driver {
   private readonly window: number;
   private readonly transmitBytesMax: number;
   private readonly outboxBytesMax: number;
+  /** The overflow option: the session has it only while there is no other way to make room. */
+  private readonly isDropping: boolean;
   private readonly onTimer: () => void;
 
   constructor(platform: Platform, options: DriverSessionOptions, limits: BufferLimits, owner: DriverOwner) {
@@ -98,6 +96,8 @@ export class Driver {
         subscriptions: NO_BYTES,
       },
     });
+    this.isDropping = this.session.state.isDropping;
+    this.session.state.isDropping = false;
     this.session.state.codec.windowByteLength = this.window;
     this.session.receive.bytes = NO_BYTES;
     if (options.store !== undefined) this.restore(options.store);
@@ -110,7 +110,7 @@ export class Driver {
 
   /** Begins to connect. */
   connect(): void {
-    this.growForConnect();
+    growForConnect(this.session, this.transmitBytesMax);
     this.session.connect(this.platform.nowMs());
     this.run();
   }
@@ -141,7 +141,7 @@ export class Driver {
       platform.isPolling = false;
     }
     this.keepRest();
-    this.shrink();
+    shrink(this.session);
     if (this.onIdle !== undefined && !this.hasUnsent()) this.onIdle();
   }
 
@@ -160,6 +160,12 @@ export class Driver {
     this.defer();
   }
 
+  /** For a connection that is over, of which to tell: nothing more comes from it, and the next one begins afresh. */
+  private resumeAll(): void {
+    this.pauses = 0;
+    this.pump.isPaused = false;
+  }
+
   /** Whether something is not written yet, or is QoS 1 or 2 and not taken over by the server. */
   hasUnsent(): boolean {
     return (
@@ -169,7 +175,8 @@ export class Driver {
 
   /**
    * Publishes as Session.publish does (`handle`) or publishTo (`topicName`), with buffers that grow to their limits.
-   * Returns ticket, 0 or a status.
+   * Messages that wait are dropped for it, where the options say so, when those are reached. Returns ticket, 0 or a
+   * status.
    */
   publish(
     handle: TopicHandle | null,
@@ -188,30 +195,34 @@ export class Driver {
     const byteLength = topicName.length + payloadByteLength + (properties?.byteLength ?? 0) + 32;
     if (session.transmit.freeByteLength() < byteLength + RESERVED_TRANSMIT_BYTES) {
       // Room is made by larger storage while that is small, then by writing what is there.
-      if (!this.growTransmit(byteLength)) this.run();
+      if (!growTransmit(this.session, byteLength, this.transmitBytesMax)) this.run();
     }
-    for (;;) {
+    for (let isDropping = false; ;) {
       const nowMs = this.platform.nowMs();
+      session.state.isDropping = isDropping;
       const status =
         handle === null
           ? session.publishTo(topicName, payload, payloadByteLength, qos, retain, properties, nowMs)
           : session.publish(handle, payload, payloadByteLength, qos, retain, properties, nowMs);
+      session.state.isDropping = false;
       if (status >= 0) {
         this.defer();
         return status;
       }
       if (status !== NO_SPACE && status !== PACKET_TOO_LARGE) return status;
-      if (this.growTransmit(byteLength)) continue;
+      if (growTransmit(this.session, byteLength, this.transmitBytesMax)) continue;
       // What is too large although it would fit is so for the server.
       const isFitting = session.state.outbox.bytes.length >= byteLength + RECORD_HEAD_BYTES;
       if (status === PACKET_TOO_LARGE && isFitting) return status;
-      if (!this.growOutbox(byteLength + RECORD_HEAD_BYTES)) return status;
+      if (growOutbox(this.session, byteLength + RECORD_HEAD_BYTES, this.outboxBytesMax)) continue;
+      if (isDropping || !this.isDropping) return status;
+      isDropping = true;
     }
   }
 
   /** Session.subscribe, with room made for the filters. */
   subscribe(list: FilterList, identifier: number, userProperties: PropertyWriter | null): number {
-    this.makeSubscriptionRoom(list, userProperties);
+    makeSubscriptionRoom(this.session, list, userProperties, this.transmitBytesMax);
     const ticket = this.session.subscribe(list, identifier, userProperties);
     this.defer();
     return ticket;
@@ -219,20 +230,39 @@ export class Driver {
 
   /** Session.unsubscribe, likewise. */
   unsubscribe(list: FilterList, userProperties: PropertyWriter | null): number {
-    this.makeSubscriptionRoom(list, userProperties);
+    makeSubscriptionRoom(this.session, list, userProperties, this.transmitBytesMax);
     const ticket = this.session.unsubscribe(list, userProperties);
     this.defer();
     return ticket;
   }
 
+  /** Session.setAuthenticationData, with room made for CONNECT. */
+  setAuthenticationData(data: Uint8Array | null): void {
+    this.session.setAuthenticationData(data);
+    growForConnect(this.session, this.transmitBytesMax);
+  }
+
+  /** Session.authenticate, or `reauthenticate` when it begins anew, likewise. */
+  authenticate(data: Uint8Array | null, isAnew: boolean): number {
+    const session = this.session;
+    const byteLength = (session.state.authenticationMethod?.length ?? 0) + (data?.length ?? 0) + 32;
+    growTransmit(session, byteLength, this.transmitBytesMax);
+    const nowMs = this.platform.nowMs();
+    const status = isAnew ? session.reauthenticate(data, nowMs) : session.authenticate(data, nowMs);
+    this.run();
+    return status;
+  }
+
   disconnect(reasonCode: number, sessionExpirySeconds: number): void {
     this.session.disconnect(reasonCode, sessionExpirySeconds, this.platform.nowMs());
+    this.resumeAll();
     this.run();
   }
 
   /** Ends for good, without a word. */
   close(): void {
     this.session.close(this.platform.nowMs());
+    this.resumeAll();
     this.run();
     if (this.timer !== undefined) this.platform.clearTimer(this.timer);
     this.timer = undefined;
@@ -312,6 +342,10 @@ export class Driver {
     } finally {
       platform.isPolling = wasPolling;
     }
+    if (this.pauses !== 0 && this.session.state.endCause !== CAUSE_NONE) {
+      this.resumeAll();
+      this.defer();
+    }
     this.keepRest();
   }
 
@@ -350,41 +384,12 @@ export class Driver {
     this.ownWindow = bytes;
   }
 
-  private growForConnect(): void {
-    const fields = this.session.state.fields;
-    let byteLength =
-      64 + fields.propertiesByteLength + fields.willPropertiesByteLength + fields.clientId.length;
-    byteLength += (fields.userName?.length ?? 0) + (fields.password?.length ?? 0);
-    byteLength += (fields.willTopic?.length ?? 0) + fields.willPayload.length;
-    this.growTransmit(byteLength);
-  }
-
-  /** Makes the transmit ring larger, if it is too small for a packet of `byteLength` or merely small; or returns false. */
-  private growTransmit(byteLength: number): boolean {
-    const ring = this.session.transmit;
-    const needed = byteLength + RESERVED_TRANSMIT_BYTES;
-    let size = needed;
-    if (ring.bytes.length < FLUSH_BYTES && ring.freeByteLength() < needed) size += ring.byteLength();
-    if (size <= ring.bytes.length || needed > this.transmitBytesMax) return false;
-    this.session.replaceTransmit(new Uint8Array(sizeFor(size, 512)));
-    return true;
-  }
-
-  private growOutbox(byteLength: number): boolean {
-    const outbox = this.session.state.outbox;
-    const size = outbox.end - outbox.start + byteLength;
-    if (outbox.bytes.length >= this.outboxBytesMax || size > this.outboxBytesMax) return false;
-    const doubled = sizeFor(Math.max(size, outbox.bytes.length * 2), 512);
-    this.session.replaceOutbox(new Uint8Array(Math.min(doubled, this.outboxBytesMax)));
-    return true;
-  }
-
   /** Takes back what an earlier life of this client left in its store. Throws when it does not fit. */
   private restore(store: PersistentStore): void {
     const nowMs = this.platform.nowMs();
     store.each((kind, number, bytes) => {
       let status = this.session.restore(kind, number, bytes, 0, bytes.length, nowMs);
-      if (status === NO_SPACE && this.growOutbox(bytes.length)) {
+      if (status === NO_SPACE && growOutbox(this.session, bytes.length, this.outboxBytesMax)) {
         status = this.session.restore(kind, number, bytes, 0, bytes.length, nowMs);
       }
       if (status < 0) {
@@ -395,30 +400,4 @@ export class Driver {
       }
     });
   }
-
-  /** Gives back what a burst or a large message needed, once nothing is left of it. */
-  private shrink(): void {
-    const session = this.session;
-    if (session.state.outbox.count > 0 || session.transmit.byteLength() > 0) return;
-    if (session.transmit.bytes.length > KEPT_BUFFER_BYTES_MAX) {
-      session.replaceTransmit(new Uint8Array(FLUSH_BYTES * 2));
-    }
-    if (session.state.outbox.bytes.length > KEPT_BUFFER_BYTES_MAX) session.replaceOutbox(NO_BYTES);
-  }
-
-  private makeSubscriptionRoom(list: FilterList, userProperties: PropertyWriter | null): void {
-    const subscriptions = this.session.state.subscriptions;
-    const extra = userProperties?.byteLength ?? 0;
-    const size = subscriptions.end + list.byteLength + list.count * 16 + extra + 17;
-    if (size > subscriptions.bytes.length)
-      this.session.replaceSubscriptions(new Uint8Array(sizeFor(size, 128)));
-    this.growTransmit(list.byteLength + extra + 64);
-  }
-}
-
-/** The next power of two times `least` that is at least `byteLength`. */
-function sizeFor(byteLength: number, least: number): number {
-  let size = least;
-  while (size < byteLength) size *= 2;
-  return size;
 }

@@ -11,9 +11,8 @@ export class Emitter<Events extends object> {
   /** Calls `listener` at every `name` from now on; returns what takes it off again. */
   on<K extends keyof Events>(name: K, listener: Listener<Events[K]>): () => void {
     this.listeners ??= new Map();
-    const list = this.listeners.get(name);
-    if (list === undefined) this.listeners.set(name, [listener]);
-    else list.push(listener);
+    // A new list: who is told at the moment is not told of by those who listen from now on.
+    this.listeners.set(name, [...(this.listeners.get(name) ?? []), listener]);
     return () => {
       this.off(name, listener);
     };

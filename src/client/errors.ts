@@ -128,7 +128,7 @@ function classOf(code: string): typeof ArgumentError {
 
 /**
  * The core's coded error as one of these classes, with its code, message and stack, and itself as the cause; whatever
- * else `error` is stays as it is. Node's own errors have such codes, too, but another name.
+ * else `error` is stays as it is, also the TypeErrors and RangeErrors of Node that have such codes.
  */
 export function typedError(error: unknown): unknown {
   if (!(error instanceof Error) || error.name !== 'Error') return error;

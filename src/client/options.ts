@@ -2,7 +2,7 @@
  * The options of the promise client, and the session options they make.
  */
 import { check, checkInteger, codedError } from '../assert.ts';
-import { FOUR_BYTE_INTEGER_MAX } from '../limits.ts';
+import { FOUR_BYTE_INTEGER_MAX, RECEIVE_WINDOW_BYTES_MIN, TRANSMIT_RING_BYTES_MIN } from '../limits.ts';
 import { isReasonCodeValid } from '../packets/reason-codes.ts';
 import { DISCONNECT, FROM_CLIENT, V3_1_1, V5 } from '../packets/types.ts';
 import type { ReconnectOptions, UserProperties, WillOptions } from '../session/options.ts';
@@ -138,6 +138,11 @@ export function sessionOptionsOf(options: ClientOptions): DriverSessionOptions {
       `protocol must be '5.0' or '3.1.1', not '${protocol as string}'`,
     );
   }
+  const { overflow = 'refuse' } = options;
+  if ((overflow as string) !== 'refuse' && (overflow as string) !== 'drop-oldest-qos-0') {
+    throw codedError('ERR_INVALID_ARGUMENT', "overflow must be 'refuse' or 'drop-oldest-qos-0'");
+  }
+  checkBufferLimits(options);
   const isV5 = protocol === '5.0';
   if (!isV5 && options.authentication !== undefined) {
     throw codedError('ERR_UNSUPPORTED_ON_3_1_1', 'authentication needs MQTT 5.0, and the protocol is 3.1.1');
@@ -165,9 +170,18 @@ export function sessionOptionsOf(options: ClientOptions): DriverSessionOptions {
     pingTimeoutMs: options.pingTimeoutMs,
     manualAcknowledgement: options.manualAcknowledgement,
     queueQos0: options.queueQos0,
-    overflow: options.overflow === 'drop-oldest-qos-0' ? OVERFLOW_DROP_OLDEST_QOS_0 : OVERFLOW_REFUSE,
+    overflow: overflow === 'drop-oldest-qos-0' ? OVERFLOW_DROP_OLDEST_QOS_0 : OVERFLOW_REFUSE,
     store: options.store,
   };
+}
+
+function checkBufferLimits(limits: BufferLimits): void {
+  const { receiveWindowBytes, transmitBytes, transmitBytesMax, outboxBytes, outboxBytesMax } = limits;
+  checkInteger(receiveWindowBytes ?? 65536, RECEIVE_WINDOW_BYTES_MIN, 0x7fffffff, 'receiveWindowBytes');
+  checkInteger(transmitBytes ?? 512, TRANSMIT_RING_BYTES_MIN, 0x7fffffff, 'transmitBytes');
+  checkInteger(transmitBytesMax ?? 65536, TRANSMIT_RING_BYTES_MIN, 0x7fffffff, 'transmitBytesMax');
+  checkInteger(outboxBytes ?? 0, 0, 0x7fffffff, 'outboxBytes');
+  checkInteger(outboxBytesMax ?? 0, 0, 0x7fffffff, 'outboxBytesMax');
 }
 
 /** Throws a coded error for a goodbye that cannot be said; `before` is the session expiry that CONNECT had. */

@@ -165,7 +165,10 @@ export class Requests {
     const fallback = typeof replyTopic === 'function' ? replyTopic(request) : replyTopic;
     const topicName = request.properties.responseTopic ?? fallback;
     if (topicName === undefined) {
-      throw new MotemqError('ERR_NO_RESPONSE_TOPIC', `a request on ${request.topicName} has no response topic`);
+      throw new MotemqError(
+        'ERR_NO_RESPONSE_TOPIC',
+        `a request on ${request.topicName} has no response topic`,
+      );
     }
     const payload = await responder(request);
     const { correlationData } = request.properties;

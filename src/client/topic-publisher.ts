@@ -47,7 +47,7 @@ export class Topic {
    * the message is not taken on, and ArgumentError for a `byteLength` that the payload does not have.
    */
   publish(payload: Uint8Array, byteLength: number = payload.length): void {
-    if (!(byteLength >= 0 && byteLength <= payload.length)) {
+    if (!Number.isInteger(byteLength) || byteLength < 0 || byteLength > payload.length) {
       throw new ArgumentError('ERR_OUT_OF_RANGE', 'byteLength must be from 0 to the length of payload');
     }
     this.host.publishNow(this.handle, payload, byteLength, this);

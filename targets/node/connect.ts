@@ -2,8 +2,8 @@
  * From a URL to a connected client: the transports of Node behind `mqtt:`, `mqtts:`, `ws:` and `wss:`.
  */
 import type { ConnectionOptions } from 'node:tls';
-import { codedError } from '../../src/assert.ts';
 import { Client } from '../../src/client/client.ts';
+import { ArgumentError } from '../../src/client/errors.ts';
 import type { ClientOptions } from '../../src/client/options.ts';
 import { NodePlatform } from './platform.ts';
 import type { TransportFactory } from './platform.ts';
@@ -34,15 +34,15 @@ function parseUrl(url: string): URL {
   try {
     parsed = new URL(url);
   } catch {
-    throw codedError('ERR_INVALID_URL', 'the server must be a URL such as mqtt://localhost:1883');
+    throw new ArgumentError('ERR_INVALID_URL', 'the server must be a URL such as mqtt://localhost:1883');
   }
   if (PORTS[parsed.protocol] === undefined) {
-    throw codedError(
+    throw new ArgumentError(
       'ERR_INVALID_URL',
       `the URL must begin with mqtt:, mqtts:, ws: or wss:, not ${parsed.protocol}`,
     );
   }
-  if (parsed.hostname === '') throw codedError('ERR_INVALID_URL', 'the URL has no host');
+  if (parsed.hostname === '') throw new ArgumentError('ERR_INVALID_URL', 'the URL has no host');
   return parsed;
 }
 
@@ -84,12 +84,21 @@ function targetOf(url: URL, tls: ConnectionOptions | undefined): SocketTarget {
   return { host, port, tls: { ...(servername !== undefined && { servername }), ...tls } };
 }
 
+/** A user name or password as it was before it was put into a URL. */
+function credential(text: string): string | undefined {
+  try {
+    return text === '' ? undefined : decodeURIComponent(text);
+  } catch {
+    throw new ArgumentError('ERR_INVALID_URL', 'user name and password in the URL must be percent-encoded');
+  }
+}
+
 /** Makes a client that begins to connect at once and never gives up, unless told to; failures are its events. */
 export function createClient(url: string, options: ConnectOptions = {}): Client {
   const factory = transportTo(url, options);
   const parsed = parseUrl(url);
-  const userName = parsed.username === '' ? undefined : decodeURIComponent(parsed.username);
-  const password = parsed.password === '' ? undefined : decodeURIComponent(parsed.password);
+  const userName = credential(parsed.username);
+  const password = credential(parsed.password);
   return new Client(new NodePlatform(factory), {
     ...options,
     userName: options.userName ?? userName,
@@ -99,7 +108,8 @@ export function createClient(url: string, options: ConnectOptions = {}): Client 
 
 /**
  * Connects. Resolves at CONNACK; rejects with ConnectionRefusedError, ConnectionError, TimeoutError or ProtocolError
- * when the first attempt fails (with `retryFirstConnect`: goes on trying), or with a coded error for wrong options.
+ * when the first attempt fails (with `retryFirstConnect`: goes on trying), or with ArgumentError,
+ * InvalidTopicError or UnsupportedError for wrong options.
  */
 export async function connect(url: string, options: ConnectOptions = {}): Promise<Client> {
   const client = createClient(url, options);

@@ -13,13 +13,16 @@ export type { ClientEvents, Disconnect } from '../../src/client/client-events.ts
 export { Driver } from '../../src/client/driver.ts';
 export type { BufferLimits, DriverOwner, DriverSessionOptions } from '../../src/client/driver.ts';
 export {
+  ArgumentError,
   ConnectionError,
   ConnectionRefusedError,
+  InvalidTopicError,
   MotemqError,
   ProtocolError,
   PublishError,
   SubscribeError,
   TimeoutError,
+  UnsupportedError,
 } from '../../src/client/errors.ts';
 export { Message } from '../../src/client/message.ts';
 export type { PacketProperties } from '../../src/client/message.ts';
