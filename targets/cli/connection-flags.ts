@@ -201,6 +201,14 @@ function v5Options(flags: ConnectionFlags, properties: Properties): ConnectOptio
   if (sessionExpirySeconds === FOR_EVER && flags.id === undefined) {
     throw new UsageError('a session that never expires (-c, -x) needs a client identifier (-i)');
   }
+  const { disconnect } = properties;
+  if (disconnect.userProperties !== undefined || disconnect.reasonString !== undefined) {
+    throw new UsageError('-D: of disconnect only session-expiry-interval is supported');
+  }
+  // A session that does not outlive its connection cannot be made to at its end (3.14.2.2.2).
+  if (disconnect.sessionExpiryInterval && sessionExpirySeconds === 0) {
+    throw new UsageError('-D disconnect session-expiry-interval needs a session that lasts (-c, -x)');
+  }
   const { authenticationMethod: method, authenticationData = null } = given;
   if (method === undefined && authenticationData !== null) {
     throw new UsageError('-D: connect authentication-data needs an authentication-method');

@@ -3,18 +3,16 @@
  * A refused connection's status is CONNACK's reason code; the others are libmosquitto's numbers, 1 before it came to
  * a connection.
  */
-import { InvalidArgumentError } from 'commander';
 import { UNSUPPORTED_PROTOCOL_VERSION } from '../../src/packets/reason-codes.ts';
 import {
   ConnectionError,
   ConnectionRefusedError,
-  MotemqError,
   ProtocolError,
   PublishError,
+  TimeoutError,
+  reasonCodeName,
 } from '../node/index.ts';
-import { SubscribeError, TimeoutError, reasonCodeName } from '../node/index.ts';
 
-export const EXIT_SUCCESS = 0;
 /** Wrong flags, a file that cannot be read, a server that cannot be reached. */
 export const EXIT_FAILURE = 1;
 export const EXIT_PROTOCOL = 2;
@@ -76,13 +74,12 @@ function codeOf(cause: Error & { code?: unknown; errors?: unknown }): string | u
   return typeof first?.code === 'string' ? first.code : undefined;
 }
 
-function describeRefusal(error: ConnectionRefusedError): Ending {
-  const { reasonCode, reasonString } = error;
-  const name = error.reasonName.replace(/^Connection Refused, /, '');
-  const isVersion = reasonCode === UNSUPPORTED_PROTOCOL_VERSION || reasonCode === UNACCEPTABLE_VERSION;
-  const hint = isVersion ? '; try another protocol version with -V' : '';
-  const details = reasonString === undefined ? '' : `: ${reasonString}`;
-  return { text: `connection refused: ${name} (${inHex(reasonCode)})${details}${hint}`, status: reasonCode };
+function describeRefusal({ reasonCode, reasonName, reasonString }: ConnectionRefusedError): Ending {
+  const name = reasonName.replace(/^Connection Refused, /, '');
+  let details = reasonString === undefined ? '' : `: ${reasonString}`;
+  if (reasonCode === UNSUPPORTED_PROTOCOL_VERSION) details = '; try -V 311';
+  if (reasonCode === UNACCEPTABLE_VERSION) details = '; try -V 5';
+  return { text: `connection refused: ${name} (${inHex(reasonCode)})${details}`, status: reasonCode };
 }
 
 function describeConnection(error: ConnectionError, { where, isTls, wasConnected }: Circumstances): Ending {
@@ -106,16 +103,6 @@ function describeConnection(error: ConnectionError, { where, isTls, wasConnected
   return { text: `cannot reach ${where}: ${code ?? error.message}`, status: EXIT_FAILURE };
 }
 
-function describeViolation(error: ProtocolError, { where, wasConnected }: Circumstances): Ending {
-  // A server that knows 3.1.1 only refuses 5.0 in its own words, and they are no CONNACK of 5.0.
-  if (!wasConnected && error.message.startsWith('INVALID_REASON_CODE')) {
-    const name = reasonCodeName(UNSUPPORTED_PROTOCOL_VERSION);
-    const text = `connection refused: ${name} (${inHex(UNSUPPORTED_PROTOCOL_VERSION)}); try -V 311`;
-    return { text, status: UNSUPPORTED_PROTOCOL_VERSION };
-  }
-  return { text: `${where} broke the protocol: ${error.message}`, status: EXIT_PROTOCOL };
-}
-
 function describeRefusedMessage(reasonCode: number): Ending {
   const text = `the broker refused the message: ${reasonCodeName(reasonCode)} (${inHex(reasonCode)})`;
   return { text, status: reasonCode };
@@ -128,20 +115,19 @@ export function describeFailure(error: unknown, circumstances: Circumstances): E
   if (error instanceof ConnectionRefusedError) return describeRefusal(error);
   if (error instanceof ConnectionError) return describeConnection(error, circumstances);
   if (error instanceof TimeoutError) return { text: `${where}: ${error.message}`, status: EXIT_TIMEOUT };
-  if (error instanceof ProtocolError) return describeViolation(error, circumstances);
+  if (error instanceof ProtocolError) {
+    return { text: `${where} broke the protocol: ${error.message}`, status: EXIT_PROTOCOL };
+  }
   if (error instanceof PublishError) {
     const { reasonCode } = error;
     if (reasonCode !== undefined) return describeRefusedMessage(reasonCode);
     const status = error.code === 'ERR_PACKET_TOO_LARGE' ? EXIT_OVERSIZE_PACKET : EXIT_NOT_SUPPORTED;
     return { text: error.message, status };
   }
-  if (error instanceof SubscribeError) return { text: error.message, status: Math.max(...error.reasonCodes) };
-  if (error instanceof MotemqError || error instanceof InvalidArgumentError) {
+  // What the client says of options, and whatever else has a code.
+  const { code } = error as { code?: unknown };
+  if (error instanceof Error && typeof code === 'string') {
     return { text: error.message, status: EXIT_FAILURE };
   }
-  // The core's errors for what a caller got wrong, and the operating system's for files.
-  const { code } = error as { code?: unknown };
-  if (error instanceof Error && typeof code === 'string')
-    return { text: error.message, status: EXIT_FAILURE };
   throw error;
 }

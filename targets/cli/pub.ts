@@ -53,10 +53,6 @@ function makeJob(flags: PubFlags): Job {
   checkTopicName(topicName, '-t');
   const given = plan.properties.publish;
   if (given.responseTopic !== undefined) checkTopicName(given.responseTopic, '-D publish response-topic');
-  const unsupported = plan.properties.disconnect.userProperties ?? plan.properties.disconnect.reasonString;
-  if (unsupported !== undefined) {
-    throw new UsageError('-D: of disconnect only session-expiry-interval is supported');
-  }
   const options: PublishOptions = {
     qos: flags.qos,
     retain: flags.retain === true,

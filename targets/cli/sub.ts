@@ -96,13 +96,9 @@ function makeJob(flags: SubFlags): Job {
     if (!flags.quiet) complain('sub', line);
   };
   const printer = makePrinter(flags, warn);
-  const { disconnect, connect } = plan.properties;
-  if (disconnect.userProperties !== undefined || disconnect.reasonString !== undefined) {
-    throw new UsageError('-D: of disconnect only session-expiry-interval is supported');
-  }
   const options: ConnectOptions = {
     ...plan.options,
-    receiveMaximum: connect.receiveMaximum ?? RECEIVE_MAXIMUM,
+    receiveMaximum: plan.properties.connect.receiveMaximum ?? RECEIVE_MAXIMUM,
     // Acknowledged is what was printed: what comes behind the last of -C is kept for the next time.
     manualAcknowledgement: true,
     reconnect: RECONNECT,
@@ -125,32 +121,27 @@ class Subscriber {
   private count = 0;
   private isOver = false;
   private isLost = false;
-  private readonly finish: (error?: Error) => void;
+  private settle: (error?: Error) => void = () => undefined;
   /** Resolves when there is nothing more to do; rejects with what went wrong. */
   readonly over: Promise<void>;
 
   constructor(job: Job, client: CommandClient) {
     this.job = job;
     this.client = client;
-    let settle: (error?: Error) => void = () => undefined;
     this.over = new Promise((resolve, reject) => {
-      settle = (error) => {
+      this.settle = (error) => {
         if (error) reject(error);
         else resolve();
       };
     });
     this.over.catch(() => undefined);
-    this.finish = (error): void => {
-      this.isOver = true;
-      settle(error);
-    };
     client.on('message', (message) => {
       this.handleMessage(message);
     });
     client.on('disconnect', ({ error, reconnectInMs }) => {
       if (error === undefined) return;
       if (reconnectInMs === undefined) {
-        this.finish(error);
+        this.end(error);
         return;
       }
       if (!this.isLost && !job.flags.quiet) {
@@ -165,9 +156,10 @@ class Subscriber {
     });
   }
 
-  /** Ends it from outside. */
+  /** There is nothing more to do, or no way to do it. */
   end(error?: Error): void {
-    this.finish(error);
+    this.isOver = true;
+    this.settle(error);
   }
 
   /** Subscribes and unsubscribes, once connected. */
@@ -189,7 +181,7 @@ class Subscriber {
       done.push(this.client.unsubscribe(flags.unsubscribe, options));
     }
     await Promise.all(done);
-    if (flags.E) this.finish();
+    if (flags.E) this.end();
   }
 
   private handleCodes(codes: readonly number[]): void {
@@ -207,7 +199,7 @@ class Subscriber {
     if (this.isOver) return;
     const { flags } = this.job;
     if (flags.retainedOnly && !message.retain) {
-      this.finish();
+      this.end();
       return;
     }
     if (!(flags.R && message.retain) && !this.isFilteredOut(message.topicName)) this.take(message);
@@ -226,12 +218,12 @@ class Subscriber {
       // That it is done is waited for before the goodbye.
       const cleared = this.client.publish(message.topicName, null, { qos: 1, retain: true });
       cleared.catch((error: unknown) => {
-        if (!this.isOver) this.finish(error as Error);
+        if (!this.isOver) this.end(error as Error);
       });
     }
     if (flags.randomFilter === undefined || Math.random() * 100 < flags.randomFilter) this.print(message);
     this.count++;
-    if (this.count === flags.C) this.finish();
+    if (this.count === flags.C) this.end();
   }
 
   private print(message: Message): void {

@@ -228,6 +228,8 @@ describe('the connection', () => {
     [['--cert', 'x'], '--cert and --key'],
     [['-D', 'connect', 'authentication-data', 'x'], 'needs an authentication-method'],
     [['-x', '5', '-D', 'connect', 'session-expiry-interval', '5'], 'are the same'],
+    [['-D', 'disconnect', 'session-expiry-interval', '5'], 'needs a session that lasts'],
+    [['-D', 'disconnect', 'user-property', 'a', 'b'], 'only session-expiry-interval is supported'],
   ])('%j contradict themselves', (words, message) => {
     expect(() => plan(...words)).toThrow(UsageError);
     expect(() => plan(...words)).toThrow(message);
@@ -313,7 +315,7 @@ describe('failures', () => {
       new ConnectionRefusedError(0x84, 'Unsupported Protocol Version'),
       before,
       0x84,
-      'connection refused: Unsupported Protocol Version (0x84); try another protocol version with -V',
+      'connection refused: Unsupported Protocol Version (0x84); try -V 311',
     ],
     [lost(withCode('ECONNREFUSED')), before, 1, 'cannot reach there:1883: ECONNREFUSED'],
     [

@@ -1,10 +1,13 @@
 /**
- * Runs `motemq pub` and `motemq sub`, built, and mosquitto's programs for the same, and gathers what they say.
+ * Runs `motemq pub` and `motemq sub`, built, and mosquitto's programs for the same, and compares what they say.
  */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { findMosquitto } from '../support/brokers.ts';
 import { eventually, withDeadline } from '../support/wait.ts';
 
 const BIN = fileURLToPath(new URL('../../bin/motemq.js', import.meta.url));
@@ -73,11 +76,6 @@ export class Running {
   }
 }
 
-/** Whether mosquitto_pub or mosquitto_sub is there. */
-export function hasMosquitto(kind: Kind): boolean {
-  return findProgram(kind) !== undefined;
-}
-
 function findProgram(kind: Kind): string | undefined {
   const folders = (process.env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
   return folders.map((folder) => join(folder, `mosquitto_${kind}`)).find((program) => existsSync(program));
@@ -102,7 +100,45 @@ export function run(
   return running.outcome;
 }
 
-/** Throws when `motemq` is not built. */
-export function needsBuild(): void {
+/** Whether mosquitto_pub and mosquitto_sub are there to compare with. */
+export const hasPeers = findProgram('pub') !== undefined && findProgram('sub') !== undefined;
+/** Whether there is a broker to talk to; CI must have one, and fails without. */
+export const hasBroker = findMosquitto() !== undefined || Boolean(process.env['CI']);
+if (!hasBroker) process.stderr.write('[brokers] MISSING mosquitto: pub and sub are not tested\n');
+
+/** Throws when `motemq` is not built, and in CI when something to compare with is missing; says so elsewhere. */
+export function checkPrograms(): void {
   if (!existsSync(BUILT)) throw new Error('the command is not built: npm run build');
+  if (hasPeers) return;
+  if (process.env['CI'])
+    throw new Error('CI must have mosquitto_pub and mosquitto_sub, and they are missing');
+  process.stderr.write('[brokers] MISSING mosquitto_pub or mosquitto_sub: nothing to compare with\n');
+}
+
+/** What both programs do with the same words; mosquitto's is motemq's own where it is not installed. */
+export async function both(
+  kind: Kind,
+  words: readonly string[],
+  input: string | Uint8Array = '',
+): Promise<[ours: Outcome, theirs: Outcome]> {
+  const ours = run('motemq', kind, words, input);
+  return Promise.all([ours, hasPeers ? run('mosquitto', kind, words, input) : ours]);
+}
+
+/** Fails unless both print the same and end the same; returns what motemq did. */
+export async function same(
+  kind: Kind,
+  words: readonly string[],
+  input: string | Uint8Array = '',
+): Promise<Outcome> {
+  const [ours, theirs] = await both(kind, words, input);
+  const shown = ({ status, stdout }: Outcome) => ({ status, stdout: stdout.toString('latin1') });
+  expect(shown(ours), `${words.join(' ')}\n${ours.stderr}`).toEqual(shown(theirs));
+  return ours;
+}
+
+let topics = 0;
+/** A topic that nobody had before. */
+export function freshTopic(): string {
+  return `t${++topics}/${randomBytes(3).toString('hex')}`;
 }
