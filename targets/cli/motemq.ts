@@ -3,12 +3,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
-import { register as registerDecode } from './decode.ts';
-import { register as registerEncode } from './encode.ts';
-import { register as registerFleet } from './fleet.ts';
-import { register as registerPub } from './pub.ts';
 import { endQuietlyOnEpipe } from './stdio.ts';
-import { register as registerSub } from './sub.ts';
 
 /** The version that package.json names; it is found above this file, in the sources as in the build. */
 function packageVersion(): string {
@@ -36,11 +31,20 @@ Examples:
   $ motemq decode 30 06 00 01 61 00 68 69
   $ motemq encode '{"type": "PINGREQ"}'`,
   );
-registerDecode(program);
-registerEncode(program);
-registerFleet(program);
-registerPub(program);
-registerSub(program);
+
+/** The one that is asked for is loaded alone: who publishes one message should not wait for the fleet to be read. */
+const commands: Record<string, (() => Promise<{ register(program: Command): void }>) | undefined> = {
+  decode: () => import('./decode.ts'),
+  encode: () => import('./encode.ts'),
+  fleet: () => import('./fleet.ts'),
+  pub: () => import('./pub.ts'),
+  sub: () => import('./sub.ts'),
+};
+const asked = commands[process.argv[2]];
+for (const load of asked === undefined ? Object.values(commands) : [asked]) {
+  const command = await load?.();
+  command?.register(program);
+}
 
 endQuietlyOnEpipe();
 await program.parseAsync();
