@@ -327,6 +327,7 @@ export class Session {
 
   /** Authentication Data for the next CONNECT; for each connection anew, at EVENT_CONNECTING. Not copied before. */
   setAuthenticationData(data: Uint8Array | null): void {
+    checkAuthenticationData(data);
     this.state.authenticationData = data;
   }
 
@@ -345,11 +346,7 @@ export class Session {
     const s = this.state;
     const method = s.authenticationMethod;
     if (method === null || !this.isConnectSent()) return NOT_CONNECTED;
-    check(
-      data === null || data.length <= STRING_BYTES_MAX,
-      'ERR_OUT_OF_RANGE',
-      'authentication data must be of 65,535 bytes at most',
-    );
+    checkAuthenticationData(data);
     const properties = new PropertyWriter(
       new Uint8Array(6 + method.length + (data === null ? 0 : data.length)),
     );
@@ -466,4 +463,12 @@ export class Session {
   replaceSubscriptions(bytes: Uint8Array): void {
     this.state.subscriptions.replace(bytes);
   }
+}
+
+function checkAuthenticationData(data: Uint8Array | null): void {
+  check(
+    data === null || data.length <= STRING_BYTES_MAX,
+    'ERR_OUT_OF_RANGE',
+    'authentication data must be of 65,535 bytes at most',
+  );
 }

@@ -3,48 +3,25 @@
  * collection. Collections are counted, not timed, in a process of their own.
  */
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { compileSources } from '../support/compiled-sources.ts';
+import type { CompiledSources } from '../support/compiled-sources.ts';
 
-const SOURCES = fileURLToPath(new URL('../../src/', import.meta.url));
 const SCRIPT = fileURLToPath(new URL('./allocations-loop.mjs', import.meta.url));
 
-let directory = '';
+let compiled: CompiledSources;
 
-/** Compiles the core as it is now, so that the test needs no build and never sees an old one. */
 beforeAll(async () => {
-  directory = await mkdtemp(join(tmpdir(), 'motemq-allocations-'));
-  await writeFile(join(directory, 'package.json'), '{ "type": "module" }');
-  const { config } = ts.readConfigFile(join(SOURCES, '../tsconfig.json'), ts.sys.readFile) as {
-    config: { compilerOptions: object };
-  };
-  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, SOURCES);
-  options.noEmit = false;
-  // One file at a time is compiled without its package.json, which would say that it is a module.
-  options.module = ts.ModuleKind.ESNext;
-  const names = await readdir(SOURCES, { recursive: true });
-  const isNeeded = (name: string): boolean =>
-    /^(\w+|(wire|packets|session)\/[\w-]+)\.ts$/.test(name.replaceAll('\\', '/'));
-  for (const name of names.filter(isNeeded)) {
-    const source = await readFile(join(SOURCES, name), 'utf8');
-    const { outputText } = ts.transpileModule(source, { compilerOptions: options, fileName: name });
-    const file = join(directory, name.replace(/\.ts$/, '.js'));
-    await mkdir(dirname(file), { recursive: true });
-    await writeFile(file, outputText);
-  }
+  compiled = await compileSources(['wire', 'packets', 'session']);
 });
 
-afterAll(() => rm(directory, { recursive: true, force: true }));
+afterAll(() => compiled.remove());
 
 async function count(traffic: string): Promise<{ rounds: number; count: number; isUp: boolean }> {
-  const url = pathToFileURL(join(directory, '/')).href;
   // Without inlining, what is returned must be small integers to cost nothing: no luck with the optimiser.
-  const args = ['--no-turbo-inlining', SCRIPT, url, traffic];
+  const args = ['--no-turbo-inlining', SCRIPT, compiled.url, traffic];
   const { stdout } = await promisify(execFile)(process.execPath, args);
   return JSON.parse(stdout) as { rounds: number; count: number; isUp: boolean };
 }
