@@ -26,14 +26,12 @@ export const RESERVED_TRANSMIT_BYTES = 16;
 
 /** Outgoing QoS 1 and 2 messages in flight at once: 5 integers each. */
 export const INFLIGHT_SLOTS_DEFAULT = 16;
-/** Incoming QoS 1 and 2 messages not yet completed, announced as Receive Maximum: 1 integer each. */
+/** Incoming QoS 1 and 2 messages not yet completed, announced as Receive Maximum: 5 integers each. */
 export const RECEIVE_MAXIMUM_DEFAULT = 16;
-/** Incoming topic aliases accepted: their topics live in the alias buffer. */
+/** Incoming topic aliases accepted, announced as Topic Alias Maximum: a topic's bytes each, once used. */
 export const INCOMING_ALIASES_DEFAULT = 0;
 /** Outgoing aliases used at most, whatever the server offers: 1 reference each. */
 export const OUTGOING_ALIASES_DEFAULT = 16;
-/** Subscriptions remembered for a server that lost the session: filter bytes + 12 each. */
-export const SUBSCRIPTION_BYTES_DEFAULT = 512;
 
 /** Milliseconds an opened transport may take until CONNACK. */
 export const CONNECT_TIMEOUT_MS_DEFAULT = 10000;

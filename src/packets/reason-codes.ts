@@ -13,7 +13,6 @@ export const UNSPECIFIED_ERROR = 0x80;
 export const MALFORMED_PACKET = 0x81;
 export const PROTOCOL_ERROR = 0x82;
 export const UNSUPPORTED_PROTOCOL_VERSION = 0x84;
-export const KEEP_ALIVE_TIMEOUT = 0x8d;
 export const TOPIC_FILTER_INVALID = 0x8f;
 export const TOPIC_NAME_INVALID = 0x90;
 export const PACKET_IDENTIFIER_NOT_FOUND = 0x92;

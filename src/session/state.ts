@@ -2,7 +2,12 @@
  * Everything a session knows, in one place, for the functions that change it: session.ts (verbs), receive.ts (what
  * comes in), transmit.ts (what goes out), ending.ts (how connections end). Holds no logic of its own.
  */
-import { PACKET_BYTES_MAX, TWO_BYTE_INTEGER_MAX } from '../limits.ts';
+import {
+  INCOMING_ALIASES_DEFAULT,
+  OUTGOING_ALIASES_DEFAULT,
+  PACKET_BYTES_MAX,
+  TWO_BYTE_INTEGER_MAX,
+} from '../limits.ts';
 import { Decoder } from '../packets/codec.ts';
 import type { Codec } from '../packets/codec.ts';
 import type { ConnectFields } from '../packets/connect.ts';
@@ -155,8 +160,8 @@ export class SessionState {
     this.inflight = new Inflight(inflightMaxOf(options));
     this.receiveMaximum = receiveMaximumOf(options);
     this.incoming = new Incoming();
-    this.outgoingAliases = new OutgoingAliases(options.outgoingAliasesMax ?? 16);
-    this.incomingAliases = new IncomingAliases(options.topicAliasMaximum ?? 0);
+    this.outgoingAliases = new OutgoingAliases(options.outgoingAliasesMax ?? OUTGOING_ALIASES_DEFAULT);
+    this.incomingAliases = new IncomingAliases(options.topicAliasMaximum ?? INCOMING_ALIASES_DEFAULT);
     this.subscriptions = new Subscriptions(options.buffers.subscriptions);
     this.timers = new Timers();
     const reconnect = options.reconnect ?? {};
