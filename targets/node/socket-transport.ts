@@ -101,6 +101,13 @@ export class SocketTransport implements ClientTransport {
     const byteLength = ring.byteLength();
     this.bytesOut += byteLength;
     const { bytes } = ring;
+    if (this.target.tls !== undefined) {
+      // Encryption looks at the bytes later, every time: a copy of a few is cheaper than new storage for the ring.
+      socket.write(bytes.slice(ring.start, ring.end), this.handleWritten);
+      ring.consume(byteLength);
+      this.isCongested = socket.writableLength > 0;
+      return;
+    }
     socket.write(new Uint8Array(bytes.buffer, bytes.byteOffset + ring.start, byteLength), this.handleWritten);
     if (socket.writableLength === 0) {
       ring.consume(byteLength); // the kernel has it all

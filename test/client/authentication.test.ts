@@ -5,8 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { ConnectionError, MotemqError } from '../../targets/node/index.ts';
 import type { ConnectOptions } from '../../targets/node/index.ts';
 import type { Authentication } from '../../src/client/options.ts';
-import { clientOf, eventOf, failureOf, hexOf, serve, soon } from './bench.ts';
-import type { Peer } from './bench.ts';
+import { afterIo } from '../support/wait.ts';
+import { clientOf, eventOf, failureOf, hexOf, serve, soon } from './played-server.ts';
+import type { Peer } from './played-server.ts';
 
 const METHOD = { authenticationMethod: 'M' };
 const bytes = (text: string): Uint8Array => Buffer.from(text);
@@ -149,7 +150,7 @@ describe('a method', () => {
       'the second question',
     );
     starts[0](bytes('stale'));
-    await new Promise((resolve) => setImmediate(resolve));
+    for (let i = 0; i < 5; i++) await afterIo();
     expect(second.received).toEqual([]);
     starts[1](bytes('fresh'));
     const { properties } = await second.next('CONNECT');

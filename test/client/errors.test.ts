@@ -13,7 +13,7 @@ import * as causes from '../../src/session/event.ts';
 import { SessionEvent } from '../../src/session/event.ts';
 import * as statuses from '../../src/status.ts';
 import * as api from '../../targets/node/index.ts';
-import { failureOf } from './bench.ts';
+import { failureOf } from './played-server.ts';
 
 const { ConnectionError, ConnectionRefusedError, ProtocolError, TimeoutError } = api;
 const { ArgumentError, InvalidTopicError, MotemqError, PublishError, UnsupportedError } = api;

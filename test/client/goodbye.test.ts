@@ -4,7 +4,7 @@
 import { describe, expect, it } from 'vitest';
 import { afterIo } from '../support/wait.ts';
 import type { Client } from '../../targets/node/index.ts';
-import { clientOf, connected, eventOf, failureOf, serve, soon } from './bench.ts';
+import { clientOf, connected, eventOf, failureOf, serve, soon } from './played-server.ts';
 
 /** The names of the events from now on. */
 function namesOf(client: Client): string[] {

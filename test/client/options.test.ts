@@ -13,7 +13,7 @@ import {
   createClient,
 } from '../../targets/node/index.ts';
 import type { ConnectOptions, PublishOptions } from '../../targets/node/index.ts';
-import { clientOf, connected, failureOf, serve } from './bench.ts';
+import { clientOf, connected, failureOf, serve } from './played-server.ts';
 
 const LONG = 'x'.repeat(65536);
 const SECRET = 's3cr3t';

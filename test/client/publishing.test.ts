@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { afterIo } from '../support/wait.ts';
 import { PublishError } from '../../targets/node/index.ts';
 import type { Client, PublishOptions } from '../../targets/node/index.ts';
-import { clientOf, connected, failureOf, hexOf, serve, soon } from './bench.ts';
-import type { Peer } from './bench.ts';
+import { clientOf, connected, failureOf, hexOf, serve, soon } from './played-server.ts';
+import type { Peer } from './played-server.ts';
 
 const SUCCESS = { reasonCode: 0, reasonName: 'Success' };
 

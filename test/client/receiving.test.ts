@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { encodeObject } from '../../src/packets/inspect.ts';
 import type { Message } from '../../targets/node/index.ts';
 import type { Client } from '../../targets/node/index.ts';
-import { connected, eventOf, hexOf, soon } from './bench.ts';
+import { connected, eventOf, hexOf, soon } from './played-server.ts';
 
 /** The next `count` messages. */
 function messagesOf(client: Client, count: number): Promise<Message[]> {

@@ -6,8 +6,8 @@ import type { PublishObject } from '../../src/packets/inspect.ts';
 import { TimeoutError } from '../../targets/node/index.ts';
 import type { RequestOptions, Responder } from '../../targets/node/index.ts';
 import { afterIo } from '../support/wait.ts';
-import { connected, eventOf, failureOf, hexOf, soon } from './bench.ts';
-import type { Pair, Peer } from './bench.ts';
+import { connected, eventOf, failureOf, hexOf, soon } from './played-server.ts';
+import type { Pair, Peer } from './played-server.ts';
 
 /** The answer to `request`, to be sent. */
 function answerTo(request: PublishObject, text: string): PublishObject {

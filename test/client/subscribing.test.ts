@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest';
 import { ProtocolError, SubscribeError } from '../../targets/node/index.ts';
 import type { ConnectOptions, SubscribeOptions, Subscription } from '../../targets/node/index.ts';
 import { afterIo } from '../support/wait.ts';
-import { connected, eventOf, failureOf, soon, unhandledDuring } from './bench.ts';
-import type { Pair } from './bench.ts';
+import { connected, eventOf, failureOf, soon, unhandledDuring } from './played-server.ts';
+import type { Pair } from './played-server.ts';
 
 interface Subscribed extends Pair {
   readonly subscription: Subscription;

@@ -6,7 +6,7 @@ import { Emitter } from '../../src/client/emitter.ts';
 import { Message, decodeText } from '../../src/client/message.ts';
 import { encodePayload } from '../../src/client/payload.ts';
 import { TopicNames } from '../../src/client/topic-names.ts';
-import { unhandledDuring } from './bench.ts';
+import { unhandledDuring } from './played-server.ts';
 
 describe('a payload', () => {
   it.each([
