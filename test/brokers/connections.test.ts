@@ -13,7 +13,7 @@ function nextDisconnect(client: Client): Promise<Disconnect> {
 }
 
 describeEveryBroker('connections', {}, (ground) => {
-  it('a link that died without a word is found dead by keep-alive, and left [MQTT-3.1.2-22]', async () => {
+  it('a link that died without a word is found dead by keep-alive, and left (3.1.2.10)', async () => {
     const topic = freshName('dead');
     const observer = await ground.connect();
     const messages = await collect(observer, topic, { qos: 2 });

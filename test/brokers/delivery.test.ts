@@ -114,7 +114,7 @@ describeEveryBroker('delivery', {}, (ground) => {
     expect(messages[0].text()).toBe('Grüße, 世界 🌍');
   });
 
-  it('what the client publishes in a burst arrives in the order of its calls [MQTT-4.6.0-1]', async () => {
+  it('what the client publishes in a burst arrives in the order of its calls [MQTT-4.6.0-5]', async () => {
     const topic = freshName('order');
     const subscriber = await ground.connect();
     const publisher = await ground.connect();
@@ -132,7 +132,7 @@ describeEveryBroker(
   'delivery of MQTT 5.0',
   {},
   (ground) => {
-    it('properties of a message arrive unaltered and in order [MQTT-3.3.2-17] [MQTT-3.3.2-18]', async () => {
+    it('properties of a message arrive unaltered and in order [MQTT-3.3.2-17] [MQTT-3.3.2-18] [MQTT-3.3.2-20]', async () => {
       const topic = freshName('properties');
       const client = await ground.connect();
       const messages = await collect(client, topic, { qos: 2 });

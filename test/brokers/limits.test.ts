@@ -223,7 +223,7 @@ describeEveryBroker(
       });
     });
 
-    it('a topic is sent once, then its alias instead, on each connection anew [MQTT-3.3.2-8] [MQTT-3.3.2-12]', async () => {
+    it('a topic is sent once, then its alias instead, on each connection anew [MQTT-3.3.2-7]', async () => {
       const topic = freshName('alias');
       const other = freshName('other');
       const observer = await ground.connect();
@@ -267,7 +267,7 @@ describeEveryBroker(
       ]);
     });
 
-    it('more topics than aliases all arrive under their names', async () => {
+    it('more topics than aliases all arrive under their names [MQTT-3.3.2-9]', async () => {
       const topic = freshName('aliases');
       const proxy = await ground.proxy();
       const client = await ground.connect({ outgoingAliasesMax: 5 }, proxy.port);
@@ -279,7 +279,7 @@ describeEveryBroker(
       expect(textsOf(messages)).toEqual(names);
     });
 
-    it('none are used where the server has none, or the application wants none [MQTT-3.3.2-9]', async () => {
+    it('none are used where the server has none, or the application wants none [MQTT-3.2.2-18]', async () => {
       const topic = freshName('none');
       const proxy = await ground.proxy();
       const client = await ground.connect({ outgoingAliasesMax: 0 }, proxy.port);

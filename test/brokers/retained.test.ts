@@ -6,7 +6,7 @@ import { eventually } from '../support/wait.ts';
 import { collect, describeEveryBroker, freshName, textsOf, untilCount } from './matrix.ts';
 
 describeEveryBroker('retained messages', {}, (ground) => {
-  it('are given to who subscribes later, with RETAIN set, and to who is there without [MQTT-3.3.1-5] [MQTT-3.3.1-9]', async () => {
+  it('are given to who subscribes later, with RETAIN set, and to who is there without [MQTT-3.3.1-5] [MQTT-3.3.1-8]', async () => {
     const topic = freshName('retained');
     const publisher = await ground.connect();
     const live = await collect(publisher, topic, { qos: 1 });
@@ -59,7 +59,7 @@ describeEveryBroker(
       [1, ['retained', 'end']],
       [2, ['end']],
     ] as const)(
-      'retain handling %i, subscribed twice: %j [MQTT-3.8.3-5] [MQTT-3.8.4-3]',
+      'retain handling %i, subscribed twice: %j [MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] [MQTT-3.8.4-4]',
       async (retainHandling, expected) => {
         const topic = freshName('handling');
         const publisher = await ground.connect();

@@ -108,7 +108,7 @@ describeEveryBroker('a broker that goes away', {}, (ground) => {
     await expect(client.publish('a', 'x')).rejects.toMatchObject({ code: 'ERR_CLOSED' });
   });
 
-  it('gets what was published while it was away, in order, QoS by QoS [MQTT-4.6.0-1]', async () => {
+  it('gets what was published while it was away, in order, QoS by QoS [MQTT-4.6.0-5]', async () => {
     const topic = freshName('offline');
     const observer = await ground.connect();
     const messages = await collect(observer, `${topic}/#`, { qos: 2 });
@@ -199,7 +199,7 @@ describeEveryBroker(
   'a session of MQTT 5.0',
   {},
   (ground) => {
-    it('is kept after a goodbye as long as CONNECT said, or as the goodbye says [MQTT-3.14.2-2]', async () => {
+    it('is kept after a goodbye as long as CONNECT said, or as the goodbye says [MQTT-3.1.2-23]', async () => {
       const options = ground.lasting();
       const first = await ground.connect(options);
       await first.subscribe('a', { qos: 1 }, () => {});

@@ -275,7 +275,7 @@ describeEveryBroker(
       expect([...told].sort()).toEqual([...expected, '# end'].sort());
     });
 
-    it('members of a shared one share the messages, each goes to one [MQTT-4.8.2-4]', async () => {
+    it('members of a shared one share the messages, each goes to one (4.8.2)', async () => {
       const topic = freshName('shared');
       const members = await Promise.all([ground.connect(), ground.connect()]);
       const [first, second] = await Promise.all(

@@ -101,7 +101,7 @@ describeEveryBroker('transports', {}, (ground) => {
     expect(plain.code).toBe('ERR_CONNECTION');
   });
 
-  it('ws: and wss: [MQTT-6.0.0-1] [MQTT-6.0.0-3]', async () => {
+  it('ws: and wss: [MQTT-6.0.0-1] [MQTT-6.0.0-2] [MQTT-6.0.0-3]', async () => {
     // Mosquitto 2.0 reads 4 KB from a WebSocket every 100 ms.
     const byteLength = ground.isMosquitto ? 6000 : 300_000;
     const [ws, wss] = [to('ws', ground.broker.wsPort), to('wss', ground.broker.wssPort)];
