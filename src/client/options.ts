@@ -103,7 +103,10 @@ export interface SubscribeOptions {
   retainHandling?: 0 | 1 | 2 | undefined;
   /** 5.0. */
   userProperties?: UserProperties | undefined;
-  /** Messages that wait for the iterator before the server is held up; default 64. */
+  /**
+   * Messages that wait for the iterator before the server is held up; default 64. It is not held up, and more may come,
+   * while somebody waits for an answer of the server (`publish`, `subscribe`, `request` …), which is behind them.
+   */
   bufferedMessagesMax?: number | undefined;
 }
 

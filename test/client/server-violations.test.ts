@@ -52,12 +52,12 @@ const ALWAYS: readonly Case[] = [
 const OF_V5: readonly Case[] = [
   ['a second CONNACK [MQTT-3.2.0-2]', '20 03 00 00 00', 'UNEXPECTED_PACKET', 0x82],
   [
-    'a topic alias above the maximum [MQTT-3.3.2-9]',
+    'a topic alias above the maximum [MQTT-3.3.2-11]',
     '30 08 00 01 61 03 23 00 21 78',
     'INVALID_TOPIC_ALIAS',
     0x94,
   ],
-  ['an alias that was never given', '30 07 00 00 03 23 00 05 78', 'UNKNOWN_TOPIC_ALIAS', 0x82],
+  ['an alias that was never given [MQTT-3.3.2-7]', '30 07 00 00 03 23 00 05 78', 'UNKNOWN_TOPIC_ALIAS', 0x82],
   ['no topic and no alias', '30 04 00 00 00 78', 'MISSING_TOPIC_NAME', 0x82],
   ['a property that there is not', '30 06 00 01 61 02 7f 00', 'UNKNOWN_PROPERTY', 0x81],
   ['a property out of place', '30 07 00 01 61 03 13 00 01', 'MISPLACED_PROPERTY', 0x81],
@@ -285,7 +285,7 @@ describe('a server that is odd, but breaks nothing', () => {
     expect(client.connack?.properties).toEqual({ receiveMaximum: 20, topicAliasMaximum: 10 });
   });
 
-  it('sends aliases, and they stand for their topics [MQTT-3.3.2-8]', async () => {
+  it('sends aliases, and they stand for their topics [MQTT-3.3.2-10]', async () => {
     const server = await serve({
       answer: ({ type }) =>
         type === 'SUBSCRIBE'
