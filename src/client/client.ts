@@ -87,11 +87,10 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
   /** Throws ArgumentError and its like for options that are wrong. Begins to connect at once. */
   constructor(platform: Platform, options: ClientOptions) {
     super();
-    const sessionOptions = typed(() => sessionOptionsOf(options));
     this.platform = platform;
     this.isRetryingFirst = options.retryFirstConnect === true;
     this.isV5 = options.protocol !== '3.1.1';
-    this.driver = typed(() => new Driver(platform, sessionOptions, options, this));
+    this.driver = makeDriver(platform, options, this);
     if (options.authentication !== undefined) {
       this.authenticator = new Authenticator(this.driver, platform, options.authentication);
     }
@@ -483,6 +482,11 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
     if (ticket < 0 || !this.isConnected) return;
     await this.whenAcknowledged(ticket, 'the unsubscription');
   }
+}
+
+/** Apart from the constructor, whose closures live as long as the client and would keep the options alive. */
+function makeDriver(platform: Platform, options: ClientOptions, owner: DriverOwner): Driver {
+  return typed(() => new Driver(platform, sessionOptionsOf(options), options, owner));
 }
 
 /** Throws ERR_OUT_OF_RANGE for a QoS that there is not. */
