@@ -26,6 +26,9 @@ const KEPT_WINDOW_BYTES_MAX = 2048;
 export const PAUSED_BY_BUFFERS = 1;
 export const PAUSED_BY_AUTHENTICATION = 2;
 
+/** The least a session takes for a window, and nothing uses: what is received is lent. */
+const LEAST_WINDOW = new Uint8Array(64);
+
 /** How large a driver's buffers begin and may become, in bytes. */
 export interface BufferLimits {
   /** A PUBLISH up to this long is told whole, a longer one in fragments. Default 65,536. */
@@ -83,14 +86,13 @@ export class Driver {
     this.window = limits.receiveWindowBytes ?? 65536;
     this.transmitBytesMax = limits.transmitBytesMax ?? 16777216;
     this.outboxBytesMax = limits.outboxBytesMax ?? 16777216;
-    const window = new Uint8Array(64); // the least a session takes; what is received is lent
     this.session = new Session({
       ...options,
       random: options.random ?? platform.random,
       packet: platform.packet,
       event: platform.event,
       buffers: {
-        receive: window,
+        receive: LEAST_WINDOW,
         transmit: new Uint8Array(limits.transmitBytes ?? 256),
         outbox: limits.outboxBytes === undefined ? NO_BYTES : new Uint8Array(limits.outboxBytes),
         subscriptions: NO_BYTES,
@@ -264,9 +266,7 @@ export class Driver {
     this.session.close(this.platform.nowMs());
     this.resumeAll();
     this.run();
-    if (this.timer !== undefined) this.platform.clearTimer(this.timer);
-    this.timer = undefined;
-    this.timerAtMs = Infinity;
+    this.handleDeadline(Infinity);
   }
 
   // What the transport reports.
@@ -291,7 +291,6 @@ export class Driver {
       ring.end += end - at;
     }
     this.run();
-    this.keepRest();
   }
 
   handleWritable(): void {

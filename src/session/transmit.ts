@@ -172,11 +172,7 @@ export function writePublish(
     propertiesOffset,
     propertiesByteLength,
   );
-  if (payloadOffset === 0 && payloadByteLength === payload.length && payloadByteLength >= 32) {
-    out.set(payload, at);
-  } else {
-    copyRange(payload, payloadOffset, payloadOffset + payloadByteLength, out, at);
-  }
+  copyRange(payload, payloadOffset, payloadOffset + payloadByteLength, out, at);
   transmit.end = at + payloadByteLength;
   if (handle !== null && alias !== 0) s.outgoingAliases.give(handle, alias, isKnown ? topicByteLength : 0);
   noteSent(s, nowMs);

@@ -16,7 +16,7 @@ function connected(topicAliasMaximum: number, options: DriverOptions = {}): Sess
 /** Topic and alias of each PUBLISH sent since last asked. */
 function sentTopics(driver: SessionDriver): string[] {
   return driver.sent().map((packet) => {
-    const { topicName, properties } = packet as any;
+    const { topicName, properties } = packet as { topicName?: string; properties?: { topicAlias?: number } };
     return `${topicName}=${properties?.topicAlias ?? '-'}`;
   });
 }

@@ -116,7 +116,9 @@ describe('CONNACK', () => {
     const first = driver.session.createTopic('first');
     const second = driver.session.createTopic('second');
     for (const handle of [first, second, first]) driver.publish(handle, 'x');
-    const aliases = driver.sent().map((packet) => (packet as any).properties?.topicAlias);
+    const aliases = driver
+      .sent()
+      .map((packet) => (packet as { properties?: { topicAlias?: number } }).properties?.topicAlias);
     expect(aliases).toEqual([1, 1, 1]);
   });
 

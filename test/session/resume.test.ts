@@ -168,7 +168,9 @@ describe.each([V5, V3_1_1])('version %i', (protocolVersion) => {
       driver.server({ type: 'CONNACK', sessionPresent: true });
       driver.writable = Infinity;
     }
-    const types = reconnect(driver, true).map((packet) => `${packet.type} ${(packet as any).packetId}`);
+    const types = reconnect(driver, true).map(
+      (packet) => `${packet.type} ${(packet as { packetId?: number }).packetId}`,
+    );
     expect(types).toEqual(['PUBREL 1', 'PUBLISH 2', 'PUBLISH 3', 'PUBLISH 4', 'PUBLISH 5', 'PUBLISH 6']);
   });
 
@@ -239,7 +241,7 @@ describe('a Receive Maximum smaller than before', () => {
     for (let i = 1; i <= 5; i++) driver.publish('t', String(i), i === 1 ? 2 : 1);
     driver.ack('PUBREC', 1);
     const types = (packets: PacketObject[]): string[] =>
-      packets.map((packet) => `${packet.type} ${(packet as any).packetId}`);
+      packets.map((packet) => `${packet.type} ${(packet as { packetId?: number }).packetId}`);
     expect(types(reconnect(driver, true, 2))).toEqual(['PUBREL 1', 'PUBLISH 2']);
     driver.ack('PUBCOMP', 1);
     expect(driver.sentTypes()).toEqual(['PUBLISH 3']);
