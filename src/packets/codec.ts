@@ -6,6 +6,7 @@
  */
 import { NEED_DATA, OK } from '../status.ts';
 import { PACKET_BYTES_MAX } from '../limits.ts';
+import { VARINT_TRUNCATED, readVarint, varintByteLength } from '../wire/varint.ts';
 import { decodeAck } from './acks.ts';
 import { decodeConnack, decodeConnect } from './connect.ts';
 import { decodeEmpty, decodeReason } from './control.ts';
@@ -82,9 +83,9 @@ export class Decoder {
   decode(bytes: Uint8Array, at: number, end: number, packet: Packet): number {
     if (at >= end) return NEED_DATA;
     const offset = at;
-    packet.offset = offset;
     const first = bytes[at];
     const type = first >> 4;
+    packet.offset = offset;
     packet.type = type;
     if (type !== PUBLISH) {
       if (type === 0 || (type === AUTH && this.protocolVersion !== V5)) {
@@ -94,25 +95,18 @@ export class Decoder {
       if (!this.isSender(type)) return packet.refuse(WRONG_SENDER, offset);
     }
 
-    let length = 0;
-    let shift = 0;
-    let byte = 0;
-    do {
-      at++;
-      if (at >= end) return NEED_DATA;
-      byte = bytes[at];
-      length |= (byte & 127) << shift;
-      shift += 7;
-    } while (byte > 127 && shift < 28);
-    // Longer than four bytes, or a last byte that adds nothing [MQTT-1.5.5-1].
-    if (byte > 127 || (byte === 0 && shift > 7)) {
-      return packet.refuse(MALFORMED_VARIABLE_BYTE_INTEGER, offset + 1);
-    }
     at++;
+    let length = at < end ? bytes[at] : 128;
+    if (length < 128) at++;
+    else {
+      length = readVarint(bytes, at, end);
+      if (length === VARINT_TRUNCATED) return NEED_DATA;
+      if (length < 0) return packet.refuse(MALFORMED_VARIABLE_BYTE_INTEGER, at); // [MQTT-1.5.5-1]
+      at += varintByteLength(length);
+    }
     const packetEnd = at + length;
     packet.end = packetEnd;
-    const byteLength = packetEnd - offset;
-    if (byteLength > this.maximumPacketSize) return packet.refuse(TOO_LARGE, offset + 1);
+    if (packetEnd - offset > this.maximumPacketSize) return packet.refuse(TOO_LARGE, offset + 1);
 
     if (packetEnd > end) return this.decodePartial(bytes, at, end, first, packet);
     return type === PUBLISH
