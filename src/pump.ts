@@ -93,28 +93,33 @@ export class Pump {
       return;
     }
     this.isRunning = true;
+    const session = this.session;
+    const ring = session.transmit;
     try {
       do {
         this.isAgain = false;
-        this.tell(nowMs);
-        this.move();
+        while (!this.isPaused && session.poll(nowMs) !== EVENT_NONE) {
+          this.sink.handleEvent(session.event, nowMs);
+        }
+        if (session.state.transportAction !== TRANSPORT_NONE) this.move();
+        else if (ring.end > ring.start) this.write();
         if (this.isClosedDue && !this.isAgain) this.tellClosed(nowMs);
       } while (this.isAgain);
     } finally {
       // What a sink throws is its owner's to handle, and must not be the pump's last.
       this.isRunning = false;
     }
-    const deadlineMs = this.session.nextTimeoutMs();
+    const deadlineMs = session.nextTimeoutMs();
     if (deadlineMs !== this.deadlineMs) {
       this.deadlineMs = deadlineMs;
       this.sink.handleDeadline(deadlineMs);
     }
   }
 
-  /** Tells events until there are none, or nobody wants them. */
-  tell(nowMs: number): void {
-    const session = this.session;
-    while (!this.isPaused && session.poll(nowMs) !== EVENT_NONE) this.sink.handleEvent(session.event, nowMs);
+  /** Writes what a verb has put into the ring: all there is to do after a publish that returned 0. */
+  send(): void {
+    // Within an event, and without a transport, the loop goes on by itself.
+    if (!this.isRunning && this.hasTransport) this.transport.write(this.session.transmit);
   }
 
   /** Tells the session that the transport is closed, unless bytes that came before wait for `resume`. */
@@ -125,13 +130,9 @@ export class Pump {
     this.isAgain = true;
   }
 
-  /** Opens, writes and closes as the session wants it. */
+  /** Opens or closes as the session wants it. */
   move(): void {
     const action = this.session.takeTransportAction();
-    if (action === TRANSPORT_NONE) {
-      this.write();
-      return;
-    }
     // The session has given the transport up by itself: how it ended is of no interest any more.
     this.isClosedDue = false;
     if (this.hasTransport) {

@@ -16,7 +16,7 @@ export const NO_SPACE = -1;
 export const VIOLATION = -2;
 /** Not possible while the connection is in this state. */
 export const NOT_CONNECTED = -3;
-/** The packet would be larger than the server's Maximum Packet Size, or than the buffer that has to hold it. */
+/** The packet would be larger than the server's Maximum Packet Size, or than the buffer that has to hold it; see Session.publish. */
 export const PACKET_TOO_LARGE = -4;
 /** The server announced that it does not support this (Maximum QoS, Retain Available, wildcard, shared, identifiers). */
 export const NOT_SUPPORTED_BY_SERVER = -5;

@@ -86,6 +86,8 @@ export class Device {
   admissions = 0;
   /** It was in, and is not now. */
   isAway = false;
+  /** Bytes of Topic Names that aliases kept off the wire, those of the aliases taken off. */
+  savedByteLength = 0;
   private sequence = 0;
   private hasSubscribed = false;
   private readonly world: DeviceWorld;
@@ -278,6 +280,9 @@ export class Device {
     qos: number,
     retain: number,
   ): number {
-    return this.driver.publish(topic, topic.bytes, payload, byteLength, qos, retain, null);
+    const wasKnown = topic.alias !== 0;
+    const ticket = this.driver.publish(topic, topic.bytes, payload, byteLength, qos, retain, null);
+    if (ticket >= 0 && topic.alias !== 0) this.savedByteLength += (wasKnown ? topic.bytes.length : 0) - 3;
+    return ticket;
   }
 }

@@ -114,10 +114,10 @@ function bytesOf({ devices }: DevicePool): FleetBytes {
   let saved = 0;
   for (const device of devices) {
     if (device === undefined) continue;
-    const { transport, session } = device.driver;
+    const { transport } = device.driver;
     wireOut += transport.bytesOut;
     wireIn += transport.bytesIn;
-    saved += session.state.outgoingAliases.savedByteLength;
+    saved += device.savedByteLength;
   }
   const outWithoutAliases = wireOut + saved;
   const ratio = outWithoutAliases === 0 ? 0 : 1 - wireOut / outWithoutAliases;

@@ -14,6 +14,7 @@ import {
   CAUSE_PING_TIMEOUT,
   CAUSE_REFUSED,
   CAUSE_SERVER,
+  CAUSE_UNFINISHED,
   CAUSE_VIOLATION,
 } from '../session/event.ts';
 
@@ -24,7 +25,8 @@ export class MotemqError extends Error {
 
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = new.target.name;
+    // Not by assignment: XS freezes what this would inherit from, and refuses.
+    Object.defineProperty(this, 'name', { value: new.target.name, writable: true, configurable: true });
     this.code = code;
   }
 }
@@ -198,6 +200,11 @@ export function errorOfEnd(
       return new TimeoutError('ERR_CONNECT_TIMEOUT', 'no CONNACK in time');
     case CAUSE_PING_TIMEOUT:
       return new TimeoutError('ERR_KEEP_ALIVE_TIMEOUT', 'no PINGRESP in time: the connection is dead');
+    case CAUSE_UNFINISHED:
+      return new TimeoutError(
+        'ERR_KEEP_ALIVE_TIMEOUT',
+        'the rest of a message could not be sent in time: the connection is dead',
+      );
     case CAUSE_VIOLATION:
       if (isV5 && isRefusalOf311(event)) {
         return new ConnectionRefusedError(

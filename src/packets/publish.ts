@@ -198,6 +198,23 @@ export function encodePublishHead(
   return at;
 }
 
+/** What writeAliasedHead writes, and the most bytes of payload that fit behind it. */
+export const ALIASED_HEAD_BYTES = 8;
+export const ALIASED_PAYLOAD_BYTES_MAX = 121;
+
+/**
+ * Writes the beginning of the shortest PUBLISH of 5.0: QoS 0, not retained, an alias in place of the Topic Name, no other
+ * properties. The second byte, the Remaining Length, is that of an empty payload.
+ */
+export function writeAliasedHead(out: Uint8Array, alias: number): void {
+  out[0] = 0x30;
+  out[1] = 6;
+  out[4] = 3;
+  out[5] = 0x23;
+  out[6] = alias >>> 8;
+  out[7] = alias & 255;
+}
+
 /**
  * Writes a whole PUBLISH at `out[at]`, not beyond `limit`. `flags` come from publishFlags, `packetId` is 0 at QoS 0,
  * `alias` 0 for none; `properties` are what a PropertyWriter holds, without a Topic Alias. Topic, properties and

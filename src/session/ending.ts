@@ -4,6 +4,7 @@
 import { DISCONNECT } from '../packets/types.ts';
 import { violationReasonCode } from '../packets/violations.ts';
 import { encodeReason } from '../packets/control.ts';
+import { NO_BYTES } from '../wire/bytes.ts';
 import {
   CLOSED_FOR_GOOD,
   IDLE,
@@ -25,10 +26,18 @@ import { TO_ACKNOWLEDGE, WITH_APPLICATION } from './incoming.ts';
 import type { SessionState } from './state.ts';
 import { NEVER } from './timers.ts';
 
-/** Writes a DISCONNECT with `reasonCode` if it fits: there is room reserved for it. */
-export function writeDisconnect(s: SessionState, reasonCode: number): void {
+/**
+ * Writes a DISCONNECT with `reasonCode` and `properties` if it fits: the reserved bytes have room for the longest, which
+ * has 9; but behind half a packet there is no place for it.
+ */
+export function writeDisconnect(
+  s: SessionState,
+  reasonCode: number,
+  properties: Uint8Array,
+  propertiesByteLength: number,
+): void {
   const transmit = s.transmit;
-  if (!transmit.reserve(4)) return;
+  if (s.sendRemaining > 0 || !transmit.reserve(4 + propertiesByteLength)) return;
   const end = encodeReason(
     transmit.bytes,
     transmit.end,
@@ -36,8 +45,8 @@ export function writeDisconnect(s: SessionState, reasonCode: number): void {
     DISCONNECT,
     s.protocolVersion,
     reasonCode,
-    s.fields.properties,
-    0,
+    properties,
+    propertiesByteLength,
   );
   if (end > 0) transmit.end = end;
 }
@@ -51,7 +60,7 @@ export function endForViolation(
 ): void {
   const reasonCode = violationReasonCode(violation);
   // A DISCONNECT with a reason may only follow CONNECT, which was sent [MQTT-3.14.0-1]; 3.1.1 just closes.
-  if (s.isV5) writeDisconnect(s, reasonCode);
+  if (s.isV5) writeDisconnect(s, reasonCode, NO_BYTES, 0);
   s.endViolation = violation;
   s.endViolationOffset = violationOffset;
   endConnection(s, CAUSE_VIOLATION, reasonCode, nowMs);
@@ -76,7 +85,8 @@ export function endConnection(s: SessionState, cause: number, reasonCode: number
   s.inflight.clearOnWire();
   s.incoming.handleDisconnected();
   if (s.releaseQos === 2) settleIncoming(s, s.releasePacketId);
-  s.outgoingAliases.start(0);
+  if (s.sendRemaining > 0) endHalf(s);
+  s.outgoingAliases.start(0, 0);
   s.incomingAliases.start();
   s.streamRemaining = 0;
   s.releaseByteLength = 0;
@@ -94,6 +104,19 @@ export function endConnection(s: SessionState, cause: number, reasonCode: number
   s.endCause = cause;
   s.endReasonCode = reasonCode;
   s.endReconnectInMs = inMs;
+}
+
+/**
+ * The server will throw its half of a packet away. A record of the outbox, QoS 0 too, is still there and goes out
+ * again; what the application gave piece by piece is lost, like every QoS 0 message that was in the ring.
+ */
+function endHalf(s: SessionState): void {
+  const outbox = s.outbox;
+  if (outbox.sending < 0) s.isPublishLost = true;
+  outbox.sending = -1;
+  outbox.queuedQos0--;
+  s.sendRemaining = 0;
+  s.heldPacketId = 0;
 }
 
 /**

@@ -48,6 +48,11 @@ export const CAUSE_PING_TIMEOUT = 7;
 export const CAUSE_VIOLATION = 8;
 /** CONNECT does not fit into the transmit ring or the server's limits. */
 export const CAUSE_CONNECT_TOO_LARGE = 9;
+/**
+ * A PUBLISH sent in pieces was abandoned, or no byte of it left within the keep-alive time: nothing can follow half a
+ * packet, not even DISCONNECT.
+ */
+export const CAUSE_UNFINISHED = 10;
 
 export class SessionEvent {
   /** EVENT_*. */

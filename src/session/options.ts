@@ -85,9 +85,9 @@ export interface ReconnectOptions {
 export interface SessionBuffers {
   /** Receive window, 64 bytes at least. */
   receive: Uint8Array;
-  /** Transmit ring, 64 bytes at least; the largest packet that can be sent is 16 less. */
+  /** Transmit ring, 64 bytes at least. 16 less is what any packet may have that is sent, a PUBLISH without its payload. */
   transmit: Uint8Array;
-  /** QoS 1 and 2 messages until they are done, and what waits while offline: 24 bytes and its own for each. */
+  /** QoS 1 and 2 messages until they are done, and what waits to be sent: 24 bytes and its own for each. */
   outbox: Uint8Array;
   /** Topic Filters until they are unsubscribed: 17 bytes and its own for each. */
   subscriptions: Uint8Array;

@@ -1,6 +1,7 @@
 /**
  * The outbox: outgoing messages in the order they were accepted, in fixed storage of the caller's. QoS 1 and 2 stay
- * until the server took them over, whatever happens to the connection; QoS 0 waits here while it cannot be sent.
+ * until the server took them over, whatever happens to the connection; QoS 0 waits here while it cannot be sent. One
+ * record at a time may have its payload filled in piece by piece, and one at a time may be sent so.
  *
  * A record is a head of 24 bytes, the Topic Name, the properties, the payload. Records never wrap. Freed records are
  * holes until they reach the front; when room is short the live ones move down, as long as that frees an eighth of
@@ -54,10 +55,19 @@ export class Outbox {
   next: number;
   /** Bytes in holes behind `start`. */
   holeBytes: number;
-  /** Records waiting to be sent that are QoS 0: while there are any, a new one must queue behind. */
+  /**
+   * What a new QoS 0 message must queue behind: records waiting to be sent that are QoS 0, and one for the packet,
+   * if any, that the transmit ring has only the beginning of.
+   */
   queuedQos0: number;
   /** Live records. */
   count: number;
+  /** The record whose payload is not all there yet, which neither leaves nor is dropped for room; -1 for none. */
+  filling: number;
+  /** Payload bytes that it still lacks. */
+  unfilledByteLength: number;
+  /** The record of which the transmit ring got only the beginning, or, QoS 0, all but nobody was told; -1 for none. */
+  sending: number;
 
   constructor(bytes: Uint8Array) {
     this.bytes = bytes;
@@ -67,6 +77,9 @@ export class Outbox {
     this.holeBytes = 0;
     this.queuedQos0 = 0;
     this.count = 0;
+    this.filling = -1;
+    this.unfilledByteLength = 0;
+    this.sending = -1;
   }
 
   /** Bytes that live records take. */
@@ -76,7 +89,8 @@ export class Outbox {
 
   /**
    * Appends a message. Returns its offset, NO_SPACE when it does not fit now, or PACKET_TOO_LARGE when it never will.
-   * `deadlineSeconds` is NO_DEADLINE or when it expires. The bytes are copied.
+   * `deadlineSeconds` is NO_DEADLINE or when it expires. The bytes are copied: of the payload the first
+   * `givenByteLength`, and if that is not all of it, the rest has to come by `fill`.
    */
   add(
     ticket: number,
@@ -89,6 +103,7 @@ export class Outbox {
     propertiesByteLength: number,
     payload: Uint8Array,
     payloadByteLength: number,
+    givenByteLength: number,
   ): number {
     const length = RECORD_HEAD_BYTES + topicByteLength + propertiesByteLength + payloadByteLength;
     if (length > this.bytes.length) return PACKET_TOO_LARGE;
@@ -111,11 +126,25 @@ export class Outbox {
     copyRange(topic, 0, topicByteLength, bytes, to);
     to += topicByteLength;
     copyRange(properties, 0, propertiesByteLength, bytes, to);
-    copyBytes(payload, payloadByteLength, bytes, to + propertiesByteLength);
+    copyBytes(payload, givenByteLength, bytes, to + propertiesByteLength);
     this.end = at + length;
     this.count++;
     if ((flags & 6) === 0) this.queuedQos0++;
+    if (givenByteLength < payloadByteLength) {
+      this.filling = at;
+      this.unfilledByteLength = payloadByteLength - givenByteLength;
+    }
     return at;
+  }
+
+  /** Adds to the payload of the record at `filling`, as much as it lacks at most. Returns how many bytes that were. */
+  fill(bytes: Uint8Array, from: number, byteLength: number): number {
+    const unfilled = this.unfilledByteLength;
+    const count = byteLength < unfilled ? byteLength : unfilled;
+    const end = this.filling + this.recordByteLength(this.filling);
+    copyRange(bytes, from, from + count, this.bytes, end - unfilled);
+    this.unfilledByteLength = unfilled - count;
+    return count;
   }
 
   /** Appends a record as `recordByteLength` bytes of an earlier one, from a store. */
@@ -238,10 +267,11 @@ export class Outbox {
     this.skipHoles();
   }
 
-  /** Offset of the first QoS 0 record that waits, or -1. */
+  /** Offset of the first QoS 0 record that waits, whole and with none of it sent, or -1. */
   findOldestQos0(): number {
     for (let at = this.next; at < this.end; at += this.recordByteLength(at)) {
-      if (this.bytes[at + STATE] === RECORD_QUEUED && this.qos(at) === 0) return at;
+      const isWhole = at !== this.filling && at !== this.sending;
+      if (isWhole && this.bytes[at + STATE] === RECORD_QUEUED && this.qos(at) === 0) return at;
     }
     return -1;
   }
@@ -252,41 +282,45 @@ export class Outbox {
    */
   compact(offsets: Int32Array, first: number, stride: number): void {
     if (this.holeBytes === 0) {
-      const distance = this.start;
       moveDown(this.bytes, 0, this.start, this.end);
-      for (let i = first; i < offsets.length; i += stride) if (offsets[i] >= 0) offsets[i] -= distance;
-      this.next -= distance;
-    } else {
-      let to = 0;
-      for (let at = this.start; at < this.end;) {
-        const length = this.recordByteLength(at);
-        if (this.next === at) this.next = to;
-        if (this.bytes[at + STATE] !== RECORD_FREE) {
-          moveDown(this.bytes, to, at, at + length);
-          // Offsets only ever shrink, and in order: one that was moved is below every one that is still to move.
-          for (let i = first; i < offsets.length; i += stride) if (offsets[i] === at) offsets[i] = to;
-          to += length;
-        }
-        at += length;
-      }
-      if (this.next === this.end) this.next = to;
-      this.holeBytes = 0;
-      this.start = 0;
-      this.end = to;
+      this.moveOffsets(offsets, first, stride);
       return;
     }
-    this.end -= this.start;
+    let to = 0;
+    for (let at = this.start; at < this.end;) {
+      const length = this.recordByteLength(at);
+      if (this.next === at) this.next = to;
+      if (this.bytes[at + STATE] !== RECORD_FREE) {
+        moveDown(this.bytes, to, at, at + length);
+        // Offsets only ever shrink, and in order: one that was moved is below every one that is still to move.
+        for (let i = first; i < offsets.length; i += stride) if (offsets[i] === at) offsets[i] = to;
+        if (this.filling === at) this.filling = to;
+        if (this.sending === at) this.sending = to;
+        to += length;
+      }
+      at += length;
+    }
+    if (this.next === this.end) this.next = to;
+    this.holeBytes = 0;
+    this.start = 0;
+    this.end = to;
+  }
+
+  /** Says that everything was moved by `start`, to the front. */
+  moveOffsets(offsets: Int32Array, first: number, stride: number): void {
+    const distance = this.start;
+    for (let i = first; i < offsets.length; i += stride) if (offsets[i] >= 0) offsets[i] -= distance;
+    if (this.filling >= 0) this.filling -= distance;
+    if (this.sending >= 0) this.sending -= distance;
+    this.next -= distance;
+    this.end -= distance;
     this.start = 0;
   }
 
   /** Goes on with other storage of at least `end - start` bytes; offsets held elsewhere move as in `compact`. */
   replace(bytes: Uint8Array, offsets: Int32Array, first: number, stride: number): void {
     copyRange(this.bytes, this.start, this.end, bytes, 0);
-    const distance = this.start;
-    for (let i = first; i < offsets.length; i += stride) if (offsets[i] >= 0) offsets[i] -= distance;
     this.bytes = bytes;
-    this.next -= distance;
-    this.end -= distance;
-    this.start = 0;
+    this.moveOffsets(offsets, first, stride);
   }
 }

@@ -10,6 +10,7 @@ import {
   NOT_CONNECTED,
   NOT_SUPPORTED_BY_SERVER,
   NO_SPACE,
+  OK,
   PACKET_TOO_LARGE,
   STORE_FAILED,
 } from '../status.ts';
@@ -40,6 +41,7 @@ const PUBLISH_PLACE = 1 << PUBLISH;
 
 /**
  * Publishes: into the transmit ring if it can go at once, else into the outbox. See Session.publish for what it returns.
+ * Of the payload only the first `givenByteLength` bytes may be there; see streaming.ts for the rest.
  */
 export function publish(
   s: SessionState,
@@ -47,6 +49,7 @@ export function publish(
   topic: Uint8Array,
   payload: Uint8Array,
   payloadByteLength: number,
+  givenByteLength: number,
   qos: number,
   retain: number,
   properties: PropertyWriter | null,
@@ -82,9 +85,11 @@ export function publish(
         payload,
         0,
         payloadByteLength,
+        givenByteLength,
         nowMs,
       );
-      if (status !== NO_SPACE) return status;
+      // What is too large for the ring may go out from the outbox, in pieces.
+      if (status === OK) return OK;
     }
   }
   const remaining = publishRemainingLength(
@@ -95,8 +100,10 @@ export function publish(
     propertiesByteLength,
     payloadByteLength,
   );
-  // With the longest fixed header and an alias it must still go through the ring.
-  if (remaining + 8 + RESERVED_TRANSMIT_BYTES > s.transmit.bytes.length) return PACKET_TOO_LARGE;
+  // With the longest fixed header and an alias all that is before the payload must go through the ring in one piece.
+  if (remaining - payloadByteLength + 8 + RESERVED_TRANSMIT_BYTES > s.transmit.bytes.length) {
+    return PACKET_TOO_LARGE;
+  }
   // [MQTT-3.2.2-15]
   if (isConnected && packetByteLength(remaining) > s.serverMaximumPacketSize) return PACKET_TOO_LARGE;
   const index = handle === null ? NO_HANDLE : handle.index;
@@ -112,26 +119,31 @@ export function publish(
       propertiesByteLength,
       payload,
       payloadByteLength,
+      givenByteLength,
     );
-    if (at >= 0) return accept(s, at, qos);
-    if (at === PACKET_TOO_LARGE) return at;
+    if (at >= 0) {
+      if (s.store !== null && at !== s.outbox.filling && !storeMessage(s, at)) return STORE_FAILED;
+      return s.takeTicket();
+    }
+    if (at === PACKET_TOO_LARGE) {
+      if (qos > 0 || givenByteLength === payloadByteLength) return at;
+      // The ring takes any payload that comes in pieces, once it is free.
+      return isConnected ? NO_SPACE : NOT_CONNECTED;
+    }
     const needed = remaining + 24;
     if (s.outbox.isCompactable(needed)) s.outbox.compact(s.inflight.slots, SLOT_RECORD, SLOT_STRIDE);
     else if (!s.isDropping || !dropOldestQos0(s)) return NO_SPACE;
   }
 }
 
-/** The message in the outbox record at `at` is taken on, if the store takes it. Returns its ticket. */
-function accept(s: SessionState, at: number, qos: number): number {
+/** Puts the message in the record at `at` into the store, if there is one, or takes it out of the outbox when that fails. */
+export function storeMessage(s: SessionState, at: number): boolean {
   const outbox = s.outbox;
-  const ticket = s.nextTicket;
-  if (s.store !== null && qos > 0) {
-    if (!s.store.put(STORED_MESSAGE, ticket, outbox.bytes, at, outbox.recordByteLength(at))) {
-      outbox.free(at);
-      return STORE_FAILED;
-    }
-  }
-  return s.takeTicket();
+  if (s.store === null || outbox.qos(at) === 0) return true;
+  if (s.store.put(STORED_MESSAGE, outbox.ticket(at), outbox.bytes, at, outbox.recordByteLength(at)))
+    return true;
+  outbox.free(at);
+  return false;
 }
 
 /** Makes room: the QoS 0 message that has waited longest goes; poll will tell. */

@@ -2,7 +2,7 @@
  * What comes in: packet by packet out of the receive window, each checked against the state of the connection, and
  * turned into an event, an answer, or the end of the connection.
  */
-import { NEED_DATA, OK, PAYLOAD_STREAMS, VIOLATION } from '../status.ts';
+import { NEED_DATA, OK, VIOLATION } from '../status.ts';
 import { isEqualRange } from '../wire/bytes.ts';
 import {
   P_ASSIGNED_CLIENT_IDENTIFIER,
@@ -90,21 +90,22 @@ import { noteSent } from './keep-alive.ts';
 
 /** Releases what the last event lent, and acknowledges its message unless the application does that itself. */
 export function releaseEvent(s: SessionState, nowMs: number): void {
-  if (s.releaseByteLength === 0) return;
   s.receive.consume(s.releaseByteLength);
   s.releaseByteLength = 0;
-  if (s.streamRemaining > 0 || s.releaseQos === 0) return;
+  if (s.releaseQos === 0 || s.streamRemaining > 0) return;
   const qos = s.releaseQos;
   s.releaseQos = 0;
   if (s.isManual) return;
   if (qos === 1) {
-    writeAck(s, PUBACK, s.releasePacketId, SUCCESS, nowMs); // [MQTT-4.3.2-4]
+    // In the middle of a packet there is no place for it; nor will another of QoS 1 be taken before it is written.
+    if (s.sendRemaining > 0) s.heldPacketId = s.releasePacketId;
+    else writeAck(s, PUBACK, s.releasePacketId, SUCCESS, nowMs); // [MQTT-4.3.2-4]
     return;
   }
   const i = s.incoming.find(s.releasePacketId);
   if (i < 0) return;
   if (s.incoming.state(i) === WITH_APPLICATION) s.incoming.setState(i, TO_ACKNOWLEDGE);
-  writeDueAcks(s, nowMs);
+  if (s.sendRemaining === 0) writeDueAcks(s, nowMs);
 }
 
 /**
@@ -123,7 +124,7 @@ export function receiveNext(s: SessionState, nowMs: number): number {
       continue;
     }
     // No room for an answer: the packet stays where it is. Back-pressure, never a drop.
-    if (!hasReservedRoom(s)) return EVENT_NONE;
+    if (s.transmit.end > 0 && !hasReservedRoom(s)) return EVENT_NONE;
     const packet = s.packet;
     const status = s.codec.decode(receive.bytes, receive.start, receive.end, packet);
     if (status === NEED_DATA) {
@@ -133,7 +134,10 @@ export function receiveNext(s: SessionState, nowMs: number): number {
     }
     s.lastReceivedMs = nowMs;
     let kind = status;
-    if (status === OK || status === PAYLOAD_STREAMS) kind = handlePacket(s, nowMs);
+    if (status !== VIOLATION) {
+      const isMessage = packet.type === PUBLISH && s.connection === CONNECTED;
+      kind = isMessage ? handlePublish(s) : handlePacket(s, nowMs);
+    }
     if (kind === VIOLATION) {
       endForViolation(s, packet.violation, packet.violationOffset - packet.offset, nowMs);
       return tellEnd(s);
@@ -155,12 +159,16 @@ export function receiveNext(s: SessionState, nowMs: number): number {
 /** The packet cannot be handled now, and stays in the window. */
 const HELD = -100;
 
+/** Whether this side has to answer the packet with one of its own. */
+function isAnswered(type: number): boolean {
+  return type === PUBREC || type === PUBREL || type === AUTH;
+}
+
 function handlePacket(s: SessionState, nowMs: number): number {
   const packet = s.packet;
   if (!isAllowed(s.connection, packet.type)) return packet.refuse(UNEXPECTED_PACKET, packet.offset);
+  if (s.sendRemaining > 0 && isAnswered(packet.type)) return HELD;
   switch (packet.type) {
-    case PUBLISH:
-      return handlePublish(s);
     case PUBACK:
     case PUBREC:
     case PUBCOMP:
@@ -185,14 +193,9 @@ function handlePacket(s: SessionState, nowMs: number): number {
   }
 }
 
-/** Finds the Topic Name, in the packet or behind its alias. Returns OK or VIOLATION. */
-function findTopic(s: SessionState): number {
+/** Remembers the Topic Name of the packet's alias, or finds it there. Returns OK or VIOLATION. */
+function handleAlias(s: SessionState): number {
   const packet = s.packet;
-  const event = s.event;
-  event.topicBytes = s.receive.bytes;
-  event.topicOffset = packet.topicOffset;
-  event.topicByteLength = packet.topicByteLength;
-  if (!packet.has(P_TOPIC_ALIAS)) return OK;
   const alias = packet.values[P_TOPIC_ALIAS];
   const aliases = s.incomingAliases;
   if (alias > aliases.aliasesMax) return packet.refuse(INVALID_TOPIC_ALIAS, packet.offset); // [MQTT-3.3.2-9]
@@ -204,66 +207,83 @@ function findTopic(s: SessionState): number {
   if (name === null || aliases.byteLengths[alias - 1] === 0) {
     return packet.refuse(UNKNOWN_TOPIC_ALIAS, packet.offset); // [MQTT-3.3.2-7]
   }
-  event.topicBytes = name;
-  event.topicOffset = 0;
-  event.topicByteLength = aliases.byteLengths[alias - 1];
+  s.event.topicBytes = name;
+  s.event.topicOffset = 0;
+  s.event.topicByteLength = aliases.byteLengths[alias - 1];
   return OK;
+}
+
+/** A message of QoS 1 or 2 that this side has to answer for: EVENT_MESSAGE, EVENT_NONE for a duplicate, HELD, VIOLATION. */
+function admit(s: SessionState): number {
+  const packet = s.packet;
+  if (s.sendRemaining > 0) return HELD;
+  const incoming = s.incoming;
+  const i = incoming.find(packet.packetId);
+  if (packet.qos === 2 && i >= 0) {
+    // Delivered before: not again [MQTT-4.3.3-10]. The PUBREC that was lost goes out again.
+    incoming.setNew(i);
+    if (incoming.state(i) === AWAIT_PUBREL) incoming.setState(i, TO_ACKNOWLEDGE);
+    return EVENT_NONE;
+  }
+  if (packet.qos === 1 && !s.isManual) return EVENT_MESSAGE;
+  // 5.0 was told the limit [MQTT-3.3.4-9].
+  if (s.isV5 && incoming.newCount >= s.receiveMaximum) {
+    return packet.refuse(RECEIVE_MAXIMUM_BROKEN, packet.offset);
+  }
+  // A 3.1.1 server has to wait for the application, but not for PUBRELs: they come behind this packet.
+  if (!s.isV5 && incoming.openCount >= s.receiveMaximum) return HELD;
+  const receipt = s.nextReceipt;
+  incoming.add(packet.packetId, WITH_APPLICATION, packet.qos, receipt, 1);
+  s.nextReceipt = receipt === 0x7fffffff ? 1 : receipt + 1;
+  if (s.isManual) s.event.receipt = receipt;
+  return EVENT_MESSAGE;
 }
 
 function handlePublish(s: SessionState): number {
   const packet = s.packet;
-  const status = findTopic(s);
-  if (status !== OK) return status;
-  let isDuplicate = false;
-  let receipt = 0;
-  if (packet.qos > 0) {
-    const i = s.incoming.find(packet.packetId);
-    if (packet.qos === 2 && i >= 0) {
-      // Delivered before: not again [MQTT-4.3.3-10]. The PUBREC that was lost goes out again.
-      isDuplicate = true;
-      s.incoming.setNew(i);
-      if (s.incoming.state(i) === AWAIT_PUBREL) s.incoming.setState(i, TO_ACKNOWLEDGE);
-    } else if (packet.qos === 2 || s.isManual) {
-      // 5.0 was told the limit [MQTT-3.3.4-9].
-      if (s.isV5 && s.incoming.newCount >= s.receiveMaximum) {
-        return packet.refuse(RECEIVE_MAXIMUM_BROKEN, packet.offset);
-      }
-      // A 3.1.1 server has to wait for the application, but not for PUBRELs: they come behind this packet.
-      if (!s.isV5 && s.incoming.openCount >= s.receiveMaximum) return HELD;
-      receipt = s.nextReceipt;
-      s.incoming.add(packet.packetId, WITH_APPLICATION, packet.qos, receipt, 1);
-      s.nextReceipt = receipt === 0x7fffffff ? 1 : receipt + 1;
-    }
+  const event = s.event;
+  const receive = s.receive;
+  event.topicBytes = receive.bytes;
+  event.topicOffset = packet.topicOffset;
+  event.topicByteLength = packet.topicByteLength;
+  if ((packet.present & (1 << P_TOPIC_ALIAS)) !== 0) {
+    const status = handleAlias(s);
+    if (status !== OK) return status;
+  }
+  const qos = packet.qos;
+  event.receipt = 0;
+  let kind = EVENT_MESSAGE;
+  if (qos > 0) {
+    kind = admit(s);
+    if (kind < 0) return kind;
   }
 
-  const receive = s.receive;
-  const available = packet.end > receive.end ? receive.end : packet.end;
-  const fragment = available - packet.payloadOffset;
-  s.streamRemaining = packet.end - available;
-  s.isStreamSilent = isDuplicate;
-  if (isDuplicate) {
-    if (s.streamRemaining > 0) receive.consume(available - packet.offset);
-    return EVENT_NONE;
+  let byteLength = packet.payloadByteLength;
+  const missing = packet.end - receive.end;
+  if (missing > 0) {
+    byteLength -= missing;
+    s.streamRemaining = missing;
+    s.streamTotal = packet.payloadByteLength;
+    s.streamQos = qos;
+    s.streamReceipt = event.receipt;
+    s.isStreamSilent = kind === EVENT_NONE;
+    if (s.isStreamSilent) receive.consume(receive.end - packet.offset);
   }
-  s.releaseByteLength = available - packet.offset;
-  s.releaseQos = packet.qos;
+  if (kind === EVENT_NONE) return kind;
+  s.releaseByteLength = packet.payloadOffset + byteLength - packet.offset;
+  s.releaseQos = qos;
   s.releasePacketId = packet.packetId;
 
-  const event = s.event;
   event.kind = EVENT_MESSAGE;
   event.hasPacket = true;
-  event.qos = packet.qos;
+  event.qos = qos;
   event.retain = packet.retain;
   event.dup = packet.dup;
-  event.receipt = s.isManual ? receipt : 0;
   event.payloadOffset = packet.payloadOffset;
-  event.payloadByteLength = fragment;
+  event.payloadByteLength = byteLength;
   event.payloadTotalByteLength = packet.payloadByteLength;
   event.fragmentOffset = 0;
-  event.isLast = s.streamRemaining === 0;
-  s.streamTotal = packet.payloadByteLength;
-  s.streamQos = packet.qos;
-  s.streamReceipt = event.receipt;
+  event.isLast = missing <= 0;
   return EVENT_MESSAGE;
 }
 
@@ -306,6 +326,8 @@ function handleAck(s: SessionState, nowMs: number): number {
     }
     return EVENT_NONE;
   }
+  // The server cannot have the whole of it; its record is needed until it could.
+  if (s.outbox.sending >= 0 && inflight.record(slot) === s.outbox.sending) return HELD;
   const action = deliveryAction(inflight.state(slot), packet.type);
   const ticket = inflight.ticket(slot);
   const isRefused = packet.type === PUBREC && packet.reasonCode >= UNSPECIFIED_ERROR;
@@ -316,7 +338,8 @@ function handleAck(s: SessionState, nowMs: number): number {
   if (action !== ACT_RELEASE) return packet.refuse(QOS_NOT_GRANTED, packet.offset);
   if (inflight.state(slot) === AWAIT_PUBREC) {
     if (!storeProgress(s, ticket, packet.packetId, 1)) return HELD;
-    s.outbox.free(inflight.record(slot));
+    // Who publishes without keeping has no record.
+    if (inflight.record(slot) >= 0) s.outbox.free(inflight.record(slot));
     if (s.store !== null) s.store.remove(STORED_MESSAGE, ticket);
     inflight.setRecord(slot, -1);
     inflight.setState(slot, AWAIT_PUBCOMP);
@@ -388,7 +411,7 @@ function handleConnack(s: SessionState, nowMs: number): number {
   s.isWildcardAvailable = said(s, P_WILDCARD_SUBSCRIPTION_AVAILABLE, 1) === 1;
   s.isSharedAvailable = said(s, P_SHARED_SUBSCRIPTION_AVAILABLE, 1) === 1;
   s.areIdentifiersAvailable = s.isV5 && said(s, P_SUBSCRIPTION_IDENTIFIERS_AVAILABLE, 1) === 1;
-  s.outgoingAliases.start(said(s, P_TOPIC_ALIAS_MAXIMUM, 0)); // [MQTT-3.2.2-17], [MQTT-3.2.2-18]
+  s.outgoingAliases.start(said(s, P_TOPIC_ALIAS_MAXIMUM, 0), s.serverMaximumPacketSize); // [MQTT-3.2.2-17], [MQTT-3.2.2-18]
   s.incomingAliases.start();
   s.keepAliveMs = said(s, P_SERVER_KEEP_ALIVE, s.fields.keepAliveSeconds) * 1000; // [MQTT-3.2.2-21]
   s.pingTimeoutMs =

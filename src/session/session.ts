@@ -11,19 +11,15 @@
  * `nowMs` are milliseconds on one clock that never goes back.
  */
 import { check, checkInteger } from '../assert.ts';
-import { FOUR_BYTE_INTEGER_MAX, RESERVED_TRANSMIT_BYTES, STRING_BYTES_MAX } from '../limits.ts';
-import { CLOSED, DROPPED, NOT_CONNECTED, NOT_FOUND, NO_SPACE, OK } from '../status.ts';
+import { FOUR_BYTE_INTEGER_MAX, RESERVED_TRANSMIT_BYTES } from '../limits.ts';
+import { CLOSED, DROPPED, NOT_CONNECTED, NOT_FOUND, OK } from '../status.ts';
 import type { Ring } from '../wire/ring.ts';
-import { encodeReason } from '../packets/control.ts';
-import { PropertyWriter, readProperty } from '../packets/properties.ts';
-import {
-  P_AUTHENTICATION_DATA,
-  P_AUTHENTICATION_METHOD,
-  P_SESSION_EXPIRY_INTERVAL,
-  P_USER_PROPERTY,
-} from '../packets/property-table.ts';
+import { ALIASED_HEAD_BYTES, ALIASED_PAYLOAD_BYTES_MAX } from '../packets/publish.ts';
+import { PropertyWriter } from '../packets/properties.ts';
+import { P_SESSION_EXPIRY_INTERVAL } from '../packets/property-table.ts';
 import { CONTINUE_AUTHENTICATION, RE_AUTHENTICATE, isReasonCodeValid } from '../packets/reason-codes.ts';
-import { AUTH, DISCONNECT, FROM_CLIENT, V5 } from '../packets/types.ts';
+import { DISCONNECT, FROM_CLIENT } from '../packets/types.ts';
+import { checkAuthenticationData, writeAuth } from './authenticating.ts';
 import {
   CLOSED_FOR_GOOD,
   CONNECTED,
@@ -34,7 +30,7 @@ import {
   TRANSPORT_OPEN,
   WAITING,
 } from './connection.ts';
-import { endConnection, tellEnd } from './ending.ts';
+import { endConnection, tellEnd, writeDisconnect } from './ending.ts';
 import {
   CAUSE_CLIENT,
   CAUSE_CONNECT_TIMEOUT,
@@ -57,7 +53,15 @@ import { publish } from './publishing.ts';
 import { receiveNext, releaseEvent } from './receive.ts';
 import { restoreRecord } from './restoring.ts';
 import { SessionState } from './state.ts';
-import { FOR_PROPERTIES, FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
+import {
+  abandonPublish,
+  beginPublish,
+  continuePublish,
+  handlePingHeld,
+  unsentPayloadByteLength,
+} from './streaming.ts';
+import { requestFilters } from './subscribing.ts';
+import { FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
 import { NEVER } from './timers.ts';
 import type { TopicHandle } from './topic-aliases.ts';
 import { sendPending, tellPublished, writeConnect } from './transmit.ts';
@@ -85,10 +89,10 @@ export class Session {
     return this.state.connection === CONNECTED;
   }
 
-  /** Whether QoS 1 or 2 messages, or waiting QoS 0, are not done yet. */
+  /** Whether QoS 1 or 2 messages, waiting QoS 0, or one that is published in pieces, are not done yet. */
   isBusy(): boolean {
     const s = this.state;
-    return s.outbox.count > 0 || s.inflight.used > 0;
+    return s.outbox.count > 0 || s.inflight.used > 0 || s.sendRemaining > 0;
   }
 
   /** When `handleTimeout` has to be called: milliseconds, Infinity for never. */
@@ -163,7 +167,11 @@ export class Session {
         return;
       }
     }
-    if (timers.pingMs <= nowMs) writePing(s, nowMs); // [MQTT-3.1.2-20]
+    if (timers.pingMs > nowMs) return;
+    noteSent(s, s.lastSentMs);
+    if (timers.pingMs > nowMs) return;
+    if (s.sendRemaining > 0) handlePingHeld(s, nowMs);
+    else writePing(s, nowMs); // [MQTT-3.1.2-20]
   }
 
   /** Whether the window holds bytes that no poll has seen. */
@@ -180,7 +188,21 @@ export class Session {
     const s = this.state;
     s.event.kind = EVENT_NONE;
     s.event.hasPacket = false;
-    releaseEvent(s, nowMs);
+    if (s.releaseByteLength > 0) releaseEvent(s, nowMs);
+    if (s.connection !== CONNECTED || s.droppedCount > 0) {
+      const kind = this.pollOther(nowMs);
+      if (kind !== EVENT_NONE || !this.isConnectSent()) return kind;
+    }
+    const receive = s.receive;
+    let kind = EVENT_NONE;
+    if (receive.start < receive.end) kind = receiveNext(s, nowMs);
+    if (kind !== EVENT_NONE || s.connection !== CONNECTED) return kind;
+    return sendPending(s, nowMs);
+  }
+
+  /** What poll has to do besides receiving and sending. */
+  pollOther(nowMs: number): number {
+    const s = this.state;
     if (s.droppedTold < s.droppedCount) {
       const ticket = s.droppedTickets[s.droppedTold];
       s.droppedTold++;
@@ -198,12 +220,7 @@ export class Session {
       s.event.kind = EVENT_CONNECTING;
       return EVENT_CONNECTING;
     }
-    if (s.connection !== CONNECTED && s.connection !== CONNECTING) {
-      return s.endCause === CAUSE_NONE ? EVENT_NONE : tellEnd(s);
-    }
-    const kind = receiveNext(s, nowMs);
-    if (kind !== EVENT_NONE || s.connection !== CONNECTED) return kind;
-    return sendPending(s, nowMs);
+    return s.endCause === CAUSE_NONE ? EVENT_NONE : tellEnd(s);
   }
 
   /** Encodes a Topic Name once, for any number of publishes. Throws ERR_INVALID_TOPIC. */
@@ -217,8 +234,9 @@ export class Session {
    * Publishes to a handle's topic, with an alias where the server allows. `payload` and `properties` (or null) are
    * copied before the call returns. Returns the message's ticket, which EVENT_PUBLISHED will name; 0 for a QoS 0
    * message that is in the transmit ring already, which is all that will be heard of it; or a status: NO_SPACE,
-   * PACKET_TOO_LARGE, NOT_CONNECTED (QoS 0 without a queue), NOT_SUPPORTED_BY_SERVER, STORE_FAILED, CLOSED. Throws for
-   * properties that no PUBLISH may have.
+   * PACKET_TOO_LARGE (for the server or the outbox, or all that comes before the payload for the ring), NOT_CONNECTED
+   * (QoS 0 without a queue), NOT_SUPPORTED_BY_SERVER, STORE_FAILED, CLOSED. Throws for properties that no PUBLISH may
+   * have.
    */
   publish(
     handle: TopicHandle,
@@ -229,11 +247,38 @@ export class Session {
     properties: PropertyWriter | null,
     nowMs: number,
   ): number {
+    const s = this.state;
+    if (
+      handle.isShort &&
+      (qos | retain) === 0 &&
+      properties === null &&
+      payloadByteLength === payload.length
+    ) {
+      // The short way for what a device sends most; whatever is not as it should be goes the long way.
+      const transmit = this.transmit;
+      const bytes = transmit.bytes;
+      const at = transmit.end;
+      const end = at + ALIASED_HEAD_BYTES + payloadByteLength;
+      if (
+        payloadByteLength <= ALIASED_PAYLOAD_BYTES_MAX &&
+        end <= bytes.length - RESERVED_TRANSMIT_BYTES &&
+        s.outbox.queuedQos0 === 0
+      ) {
+        bytes.set(handle.head, at);
+        bytes[at + 1] = payloadByteLength + 6;
+        bytes.set(payload, at + ALIASED_HEAD_BYTES);
+        transmit.end = end;
+        // The keep-alive is reckoned anew when it runs out: what was sent only ever moves it away.
+        s.lastSentMs = nowMs;
+        return OK;
+      }
+    }
     return publish(
-      this.state,
+      s,
       handle,
       handle.bytes,
       payload,
+      payloadByteLength,
       payloadByteLength,
       qos,
       retain,
@@ -252,7 +297,65 @@ export class Session {
     properties: PropertyWriter | null,
     nowMs: number,
   ): number {
-    return publish(this.state, null, topicName, payload, payloadByteLength, qos, retain, properties, nowMs);
+    return publish(
+      this.state,
+      null,
+      topicName,
+      payload,
+      payloadByteLength,
+      payloadByteLength,
+      qos,
+      retain,
+      properties,
+      nowMs,
+    );
+  }
+
+  /**
+   * Begins a message whose payload, `payloadByteLength` bytes (0 to 268,435,455), comes by `continuePublish`; one at a
+   * time. To a handle's topic, or (null) to `topicName`, a valid Topic Name in UTF-8; both, and `properties`, are copied
+   * before the call returns. Returns and throws what `publish` does:
+   *   - 0: a QoS 0 message that goes straight through the transmit ring, which is all that will be heard of it. It may be
+   *     of any length, but until its last byte nothing else can leave: no acknowledgement (what must be answered is not
+   *     received), no ping, no DISCONNECT. Without a byte for the keep-alive time the connection ends, CAUSE_UNFINISHED;
+   *   - a ticket: the message is put together in the outbox, which must have room for all of it, and goes on from there
+   *     as any other. It is accepted, and stored, with its last byte. Later messages in the outbox wait behind it;
+   *   - NO_SPACE also while another is open, and for a QoS 0 message larger than the outbox while it cannot go straight.
+   */
+  beginPublish(
+    handle: TopicHandle | null,
+    topicName: Uint8Array,
+    payloadByteLength: number,
+    qos: number,
+    retain: number,
+    properties: PropertyWriter | null,
+    nowMs: number,
+  ): number {
+    return beginPublish(this.state, handle, topicName, payloadByteLength, qos, retain, properties, nowMs);
+  }
+
+  /**
+   * Gives the next bytes of the payload that was begun, `bytes[at]` on. Returns how many of them were taken: fewer than
+   * `byteLength` where the ring has no more room now (go on when it has been written) or the payload ends. Or a status:
+   * NOT_FOUND when none is open; NOT_CONNECTED when its connection ended (ticket 0; until the next `beginPublish`);
+   * STORE_FAILED with the last byte, and the message is dropped; CLOSED.
+   */
+  continuePublish(bytes: Uint8Array, at: number, byteLength: number, nowMs: number): number {
+    return continuePublish(this.state, bytes, at, byteLength, nowMs);
+  }
+
+  /** Payload bytes that the message that was begun still lacks; 0 when none is open. */
+  unsentPayloadByteLength(): number {
+    return unsentPayloadByteLength(this.state);
+  }
+
+  /**
+   * Gives up the message that was begun; nothing more is told of it. In the outbox it is simply dropped. With ticket 0 a
+   * part of it may be on its way: the connection ends, without DISCONNECT, for CAUSE_UNFINISHED, and the next one begins.
+   * Returns OK, or NOT_FOUND when none is open.
+   */
+  abandonPublish(nowMs: number): number {
+    return abandonPublish(this.state, nowMs);
   }
 
   /**
@@ -264,52 +367,12 @@ export class Session {
     const s = this.state;
     if (!s.isV5 && list.hasV5Options) refuseOn311('noLocal, retainAsPublished and retainHandling');
     if (!s.isV5 && identifier !== 0) refuseOn311('a subscription identifier');
-    return this.request(FOR_SUBSCRIBE, list, identifier, userProperties);
+    return requestFilters(s, FOR_SUBSCRIBE, list, identifier, userProperties);
   }
 
   /** Unsubscribes from the filters of `list`, once connected. Returns the ticket that EVENT_UNSUBSCRIBED will name. */
   unsubscribe(list: FilterList, userProperties: PropertyWriter | null): number {
-    return this.request(FOR_UNSUBSCRIBE, list, 0, userProperties);
-  }
-
-  request(kind: number, list: FilterList, identifier: number, properties: PropertyWriter | null): number {
-    const s = this.state;
-    if (s.connection === CLOSED_FOR_GOOD) return CLOSED;
-    check(
-      list.count > 0,
-      'ERR_INVALID_ARGUMENT',
-      'there must be a topic filter [MQTT-3.8.3-2], [MQTT-3.10.3-2]',
-    );
-    const subscriptions = s.subscriptions;
-    const ticket = s.nextTicket;
-    let status = OK;
-    if (properties !== null && properties.byteLength > 0) {
-      if (!s.isV5) refuseOn311('userProperties');
-      this.checkUserProperties(properties);
-      status = subscriptions.add(FOR_PROPERTIES, ticket, 0, 0, properties.bytes, 0, properties.byteLength);
-    }
-    const bytes = list.bytes;
-    for (let at = 0; at < list.byteLength && status === OK;) {
-      const filterAt = at + 2;
-      const end = filterAt + ((bytes[at] << 8) | bytes[at + 1]);
-      status = subscriptions.add(kind, ticket, identifier, bytes[end], bytes, filterAt, end);
-      at = end + 1;
-    }
-    if (status === OK) return s.takeTicket();
-    subscriptions.removeGroup(ticket);
-    return status;
-  }
-
-  checkUserProperties(properties: PropertyWriter): void {
-    const s = this.state;
-    for (let at = 0; at < properties.byteLength;) {
-      at = readProperty(properties.bytes, at, s.property);
-      check(
-        s.property.row === P_USER_PROPERTY,
-        'ERR_INVALID_ARGUMENT',
-        'userProperties must hold nothing but user properties',
-      );
-    }
+    return requestFilters(this.state, FOR_UNSUBSCRIBE, list, 0, userProperties);
   }
 
   /**
@@ -333,39 +396,13 @@ export class Session {
 
   /** Answers EVENT_AUTHENTICATE [MQTT-4.12.0-3]. Returns OK, NOT_CONNECTED or NO_SPACE. */
   authenticate(data: Uint8Array | null, nowMs: number): number {
-    return this.writeAuth(CONTINUE_AUTHENTICATION, data, nowMs);
+    return this.isConnectSent() ? writeAuth(this.state, CONTINUE_AUTHENTICATION, data, nowMs) : NOT_CONNECTED;
   }
 
   /** Begins to authenticate anew on a living connection [MQTT-4.12.1-1]. */
   reauthenticate(data: Uint8Array | null, nowMs: number): number {
     if (this.state.connection !== CONNECTED) return NOT_CONNECTED;
-    return this.writeAuth(RE_AUTHENTICATE, data, nowMs);
-  }
-
-  writeAuth(reasonCode: number, data: Uint8Array | null, nowMs: number): number {
-    const s = this.state;
-    const method = s.authenticationMethod;
-    if (method === null || !this.isConnectSent()) return NOT_CONNECTED;
-    checkAuthenticationData(data);
-    const properties = new PropertyWriter(
-      new Uint8Array(6 + method.length + (data === null ? 0 : data.length)),
-    );
-    properties.addBytes(P_AUTHENTICATION_METHOD, method); // [MQTT-4.12.0-5]
-    if (data !== null) properties.addBytes(P_AUTHENTICATION_DATA, data);
-    const transmit = s.transmit;
-    if (!transmit.reserve(properties.byteLength + 8 + RESERVED_TRANSMIT_BYTES)) return NO_SPACE;
-    transmit.end = encodeReason(
-      transmit.bytes,
-      transmit.end,
-      transmit.bytes.length,
-      AUTH,
-      V5,
-      reasonCode,
-      properties.bytes,
-      properties.byteLength,
-    );
-    noteSent(s, nowMs);
-    return OK;
+    return writeAuth(this.state, RE_AUTHENTICATE, data, nowMs);
   }
 
   /** Whether a packet may follow: CONNECT was written on a connection that is not over [MQTT-3.1.0-1]. */
@@ -380,7 +417,8 @@ export class Session {
   /**
    * Says goodbye and stays away: DISCONNECT with `reasonCode` (0, or 4 to have the will published all the same), the
    * session's expiry set anew unless `sessionExpirySeconds` is below 0. What is in the outbox stays there for a later
-   * `connect`. EVENT_DISCONNECTED follows. Throws for a reason code a client must not send.
+   * `connect`. In the middle of a PUBLISH sent in pieces there is no place for DISCONNECT, and the connection ends without
+   * it. EVENT_DISCONNECTED follows. Throws for a reason code a client must not send.
    */
   disconnect(reasonCode: number, sessionExpirySeconds: number, nowMs: number): number {
     const s = this.state;
@@ -402,21 +440,7 @@ export class Session {
       );
       properties.addNumber(P_SESSION_EXPIRY_INTERVAL, sessionExpirySeconds);
     }
-    const transmit = s.transmit;
-    // The reserved bytes are enough for the longest, which has 9.
-    const byteLength = properties.byteLength > 0 ? 9 : 3;
-    if (this.isConnectSent() && transmit.reserve(byteLength)) {
-      transmit.end = encodeReason(
-        transmit.bytes,
-        transmit.end,
-        transmit.bytes.length,
-        DISCONNECT,
-        s.protocolVersion,
-        reasonCode,
-        properties.bytes,
-        properties.byteLength,
-      );
-    }
+    if (this.isConnectSent()) writeDisconnect(s, reasonCode, properties.bytes, properties.byteLength);
     endConnection(s, CAUSE_CLIENT, reasonCode, nowMs); // [MQTT-3.14.4-1], [MQTT-3.14.4-2]
     return OK;
   }
@@ -429,6 +453,7 @@ export class Session {
     s.transmit.clear();
     s.timers.reconnectMs = NEVER;
     s.endReconnectInMs = -1;
+    s.outbox.filling = -1;
     if (isUp) endConnection(s, CAUSE_CLIENT, 0, nowMs);
   }
 
@@ -463,12 +488,4 @@ export class Session {
   replaceSubscriptions(bytes: Uint8Array): void {
     this.state.subscriptions.replace(bytes);
   }
-}
-
-function checkAuthenticationData(data: Uint8Array | null): void {
-  check(
-    data === null || data.length <= STRING_BYTES_MAX,
-    'ERR_OUT_OF_RANGE',
-    'authentication data must be of 65,535 bytes at most',
-  );
 }

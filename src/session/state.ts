@@ -111,6 +111,16 @@ export class SessionState {
   /** In-flight messages of an earlier connection are still to be sent again. */
   isReplaying: boolean;
 
+  /**
+   * Payload bytes still to be written of the PUBLISH at the end of the transmit ring: from the outbox record at
+   * `outbox.sending`, or else from the application. While there are any, nothing else can be written.
+   */
+  sendRemaining: number;
+  /** Identifier of the message whose PUBACK waits for that, 0 for none. */
+  heldPacketId: number;
+  /** The connection ended before the application had given all of its QoS 0 payload. */
+  isPublishLost: boolean;
+
   /** Payload bytes of the PUBLISH under way that are still to come as fragments. */
   streamRemaining: number;
   /** Of that PUBLISH: its whole payload's length, QoS, receipt. */
@@ -209,6 +219,9 @@ export class SessionState {
     this.lastPacketId = 0;
     this.freePacketIds = 0;
     this.isReplaying = false;
+    this.sendRemaining = 0;
+    this.heldPacketId = 0;
+    this.isPublishLost = false;
     this.streamRemaining = 0;
     this.streamTotal = 0;
     this.streamQos = 0;

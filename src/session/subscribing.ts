@@ -1,17 +1,70 @@
 /**
- * SUBSCRIBE and UNSUBSCRIBE on their way out: from the records in subscriptions.ts straight into the transmit ring.
+ * SUBSCRIBE and UNSUBSCRIBE on their way out: from the caller's list into the records of subscriptions.ts, and from there
+ * straight into the transmit ring.
  */
+import { check } from '../assert.ts';
 import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import { hasWildcard, isShared } from '../topic.ts';
-import { NO_SPACE, NOT_SUPPORTED_BY_SERVER, OK, PACKET_TOO_LARGE } from '../status.ts';
+import { CLOSED, NO_SPACE, NOT_SUPPORTED_BY_SERVER, OK, PACKET_TOO_LARGE } from '../status.ts';
 import { copyRange } from '../wire/bytes.ts';
 import { varintByteLength, writeVarint } from '../wire/varint.ts';
 import { packetByteLength, sectionByteLength, writeTwoBytes } from '../packets/fields.ts';
+import { readProperty } from '../packets/properties.ts';
+import type { PropertyWriter } from '../packets/properties.ts';
+import { P_USER_PROPERTY } from '../packets/property-table.ts';
 import { SUBSCRIBE, UNSUBSCRIBE } from '../packets/types.ts';
+import { CLOSED_FOR_GOOD } from './connection.ts';
 import { EVENT_NONE, EVENT_SUBSCRIBED, EVENT_UNSUBSCRIBED } from './event.ts';
+import type { FilterList } from './filter-list.ts';
 import { noteSent } from './keep-alive.ts';
+import { refuseOn311 } from './options.ts';
 import type { SessionState } from './state.ts';
 import { FOR_PROPERTIES, FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
+
+/** Takes on what Session.subscribe (`kind` FOR_SUBSCRIBE) or `unsubscribe` asks for; returns as they do. */
+export function requestFilters(
+  s: SessionState,
+  kind: number,
+  list: FilterList,
+  identifier: number,
+  properties: PropertyWriter | null,
+): number {
+  if (s.connection === CLOSED_FOR_GOOD) return CLOSED;
+  check(
+    list.count > 0,
+    'ERR_INVALID_ARGUMENT',
+    'there must be a topic filter [MQTT-3.8.3-2], [MQTT-3.10.3-2]',
+  );
+  const subscriptions = s.subscriptions;
+  const ticket = s.nextTicket;
+  let status = OK;
+  if (properties !== null && properties.byteLength > 0) {
+    if (!s.isV5) refuseOn311('userProperties');
+    checkUserProperties(s, properties);
+    status = subscriptions.add(FOR_PROPERTIES, ticket, 0, 0, properties.bytes, 0, properties.byteLength);
+  }
+  const bytes = list.bytes;
+  for (let at = 0; at < list.byteLength && status === OK;) {
+    const filterAt = at + 2;
+    const end = filterAt + ((bytes[at] << 8) | bytes[at + 1]);
+    status = subscriptions.add(kind, ticket, identifier, bytes[end], bytes, filterAt, end);
+    at = end + 1;
+  }
+  if (status === OK) return s.takeTicket();
+  subscriptions.removeGroup(ticket);
+  return status;
+}
+
+function checkUserProperties(s: SessionState, properties: PropertyWriter): void {
+  for (let at = 0; at < properties.byteLength;) {
+    at = readProperty(properties.bytes, at, s.property);
+    check(
+      s.property.row === P_USER_PROPERTY,
+      'ERR_INVALID_ARGUMENT',
+      'userProperties must hold nothing but user properties',
+    );
+  }
+}
 
 /** Whether this connection's server takes the subscription in the record at `at`. */
 function isFilterSupported(s: SessionState, at: number): boolean {

@@ -2,7 +2,8 @@
  * Topic handles and Topic Aliases (3.3.2.3.4), both directions. Aliases belong to one Network Connection
  * [MQTT-3.3.2-7]; handles to the session.
  */
-import { copyRange } from '../wire/bytes.ts';
+import { ALIASED_HEAD_BYTES, ALIASED_PAYLOAD_BYTES_MAX, writeAliasedHead } from '../packets/publish.ts';
+import { NO_BYTES, copyRange } from '../wire/bytes.ts';
 
 /** A Topic Name encoded once. Its alias comes and goes with connections. */
 export class TopicHandle {
@@ -12,14 +13,24 @@ export class TopicHandle {
   index: number;
   /** The alias the server knows it by on this connection, 0 for none. */
   alias: number;
-  /** When it was last used, in publishes. */
+  /** Whether a PUBLISH may go the short way, which leaves no trace, beginning with `head`; see writeAliasedHead. */
+  isShort: boolean;
+  head: Uint8Array;
+  /** When its alias was last used, in publishes with an alias; of the short way nothing is known. */
   lastUse: number;
 
   constructor(bytes: Uint8Array, index: number) {
     this.bytes = bytes;
     this.index = index;
     this.alias = 0;
+    this.isShort = false;
+    this.head = NO_BYTES;
     this.lastUse = 0;
+  }
+
+  forgetAlias(): void {
+    this.alias = 0;
+    this.isShort = false;
   }
 }
 
@@ -33,9 +44,10 @@ export class OutgoingAliases {
   /** Aliases that may be used on this connection: the lesser of `aliasesMax` and the server's maximum. */
   available: number;
   given: number;
+  /** Whether the server takes packets of any length that the short way makes. */
+  isShortAllowed: boolean;
+  /** Publishes with an alias, which orders them by age. */
   useCount: number;
-  /** Bytes that aliases kept off the wire, what they took themselves already taken off. */
-  savedByteLength: number;
 
   constructor(aliasesMax: number) {
     this.handles = [];
@@ -43,25 +55,29 @@ export class OutgoingAliases {
     this.aliasesMax = aliasesMax;
     this.available = 0;
     this.given = 0;
+    this.isShortAllowed = false;
     this.useCount = 0;
-    this.savedByteLength = 0;
   }
 
   createHandle(bytes: Uint8Array): TopicHandle {
     const handle = new TopicHandle(bytes, this.handles.length);
     this.handles.push(handle);
+    if (this.isScarce()) for (let i = 0; i < this.handles.length; i++) this.handles[i].isShort = false;
     return handle;
   }
 
-  /** A new connection: every alias is forgotten [MQTT-3.3.2-7]. `serverMaximum` is 0 until CONNACK and in 3.1.1. */
-  start(serverMaximum: number): void {
+  /**
+   * A new connection: every alias is forgotten [MQTT-3.3.2-7]. `serverMaximum` is 0 until CONNACK and in 3.1.1;
+   * `maximumPacketSize` is the server's.
+   */
+  start(serverMaximum: number, maximumPacketSize: number): void {
     for (let i = 0; i < this.given; i++) {
       const owner = this.owners[i];
-      if (owner !== null) owner.alias = 0;
+      if (owner !== null) owner.forgetAlias();
       this.owners[i] = null;
     }
     this.given = 0;
-    this.useCount = 0;
+    this.isShortAllowed = maximumPacketSize >= ALIASED_HEAD_BYTES + ALIASED_PAYLOAD_BYTES_MAX;
     this.available = serverMaximum < this.aliasesMax ? serverMaximum : this.aliasesMax;
   }
 
@@ -80,17 +96,18 @@ export class OutgoingAliases {
     return oldest + 1;
   }
 
+  /** Whether aliases have to be taken from one handle for another: then it counts when each was last used. */
+  isScarce(): boolean {
+    return this.handles.length > this.available;
+  }
+
   lastUse(i: number): number {
     const owner = this.owners[i];
     return owner === null ? -1 : owner.lastUse;
   }
 
-  /**
-   * `alias`, which `choose` gave, went out with the handle's name (`namelessByteLength` 0) or instead of it, which
-   * left `namelessByteLength` bytes of name out.
-   */
-  give(handle: TopicHandle, alias: number, namelessByteLength: number): void {
-    this.savedByteLength += namelessByteLength - 3;
+  /** `alias`, which `choose` gave, went out with the handle's name or instead of it. */
+  give(handle: TopicHandle, alias: number): void {
     this.useCount++;
     handle.lastUse = this.useCount;
     if (handle.alias === alias) return;
@@ -99,9 +116,13 @@ export class OutgoingAliases {
       if (this.owners.length < alias) this.owners.push(null);
     }
     const owner = this.owners[alias - 1];
-    if (owner !== null) owner.alias = 0;
+    if (owner !== null) owner.forgetAlias();
     this.owners[alias - 1] = handle;
     handle.alias = alias;
+    handle.isShort = this.isShortAllowed && !this.isScarce();
+    if (!handle.isShort) return;
+    if (handle.head.length === 0) handle.head = new Uint8Array(ALIASED_HEAD_BYTES);
+    writeAliasedHead(handle.head, alias);
   }
 }
 

@@ -1,8 +1,10 @@
 /**
  * What goes out of a connected session: CONNECT, subscriptions, replays, waiting messages, acknowledgements.
  *
- * Packets are written whole into the transmit ring or not at all. Publishes and subscriptions leave the last bytes of
- * the ring to the small packets that must always have room.
+ * Packets are written whole into the transmit ring or not at all; but for a PUBLISH that is larger than the ring, or
+ * whose payload the application gives in pieces: its head goes first, the payload as there is room, and nothing else
+ * until that is done. Publishes and subscriptions leave the last bytes of the ring to the small packets that must
+ * always have room.
  */
 import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import { NO_BYTES, copyRange } from '../wire/bytes.ts';
@@ -108,7 +110,8 @@ export function writeDueAcks(s: SessionState, nowMs: number): void {
 }
 
 /**
- * Writes a PUBLISH, with an alias where the handle has or can get one. Returns OK, NO_SPACE, or PACKET_TOO_LARGE for
+ * Writes a PUBLISH, with an alias where the handle has or can get one. Of its payload the first `givenByteLength` bytes
+ * are written; when that is not all of it, `startPieces` has to follow. Returns OK, NO_SPACE, or PACKET_TOO_LARGE for
  * this server or this ring.
  */
 export function writePublish(
@@ -125,6 +128,7 @@ export function writePublish(
   payload: Uint8Array,
   payloadOffset: number,
   payloadByteLength: number,
+  givenByteLength: number,
   nowMs: number,
 ): number {
   let alias = handle === null ? 0 : s.outgoingAliases.choose(handle);
@@ -154,8 +158,9 @@ export function writePublish(
   }
   if (byteLength > s.serverMaximumPacketSize) return PACKET_TOO_LARGE; // [MQTT-3.2.2-15]
   const transmit = s.transmit;
-  if (byteLength + RESERVED_TRANSMIT_BYTES > transmit.bytes.length) return PACKET_TOO_LARGE;
-  if (!transmit.reserve(byteLength + RESERVED_TRANSMIT_BYTES)) return NO_SPACE;
+  const room = byteLength - payloadByteLength + givenByteLength + RESERVED_TRANSMIT_BYTES;
+  if (room > transmit.bytes.length) return PACKET_TOO_LARGE;
+  if (!transmit.reserve(room)) return NO_SPACE;
   const out = transmit.bytes;
   const at = encodePublishHead(
     out,
@@ -172,14 +177,69 @@ export function writePublish(
     propertiesOffset,
     propertiesByteLength,
   );
-  copyRange(payload, payloadOffset, payloadOffset + payloadByteLength, out, at);
-  transmit.end = at + payloadByteLength;
-  if (handle !== null && alias !== 0) s.outgoingAliases.give(handle, alias, isKnown ? topicByteLength : 0);
+  copyRange(payload, payloadOffset, payloadOffset + givenByteLength, out, at);
+  transmit.end = at + givenByteLength;
+  if (handle !== null && alias !== 0) s.outgoingAliases.give(handle, alias);
   noteSent(s, nowMs);
   return OK;
 }
 
-/** Writes the PUBLISH of the outbox record at `at`. */
+/**
+ * The payload of the PUBLISH just written, `byteLength` of it, more than 0, is still to follow: from the outbox record
+ * at `record`, or (-1) from the application.
+ */
+export function startPieces(s: SessionState, byteLength: number, record: number): void {
+  s.sendRemaining = byteLength;
+  s.outbox.sending = record;
+  s.outbox.queuedQos0++;
+}
+
+/** Writes as much of the payload that is to follow as there is room for. Returns how many of the bytes it took. */
+export function writePiece(
+  s: SessionState,
+  bytes: Uint8Array,
+  from: number,
+  byteLength: number,
+  nowMs: number,
+): number {
+  const transmit = s.transmit;
+  let count = transmit.freeByteLength() - RESERVED_TRANSMIT_BYTES;
+  if (count > byteLength) count = byteLength;
+  if (count > s.sendRemaining) count = s.sendRemaining;
+  if (count <= 0) return 0;
+  transmit.reserve(count);
+  copyRange(bytes, from, from + count, transmit.bytes, transmit.end);
+  transmit.end += count;
+  noteSent(s, nowMs);
+  s.sendRemaining -= count;
+  if (s.sendRemaining > 0) return count;
+  s.outbox.queuedQos0--;
+  if (s.heldPacketId !== 0) {
+    writeAck(s, PUBACK, s.heldPacketId, 0, nowMs);
+    s.heldPacketId = 0;
+  }
+  return count;
+}
+
+/** Goes on with the outbox record that is being sent in pieces, if there is one. */
+export function writeRecordPiece(s: SessionState, nowMs: number): void {
+  const outbox = s.outbox;
+  const at = outbox.sending;
+  if (at < 0) return;
+  const from = at + outbox.recordByteLength(at) - s.sendRemaining;
+  writePiece(s, outbox.bytes, from, s.sendRemaining, nowMs);
+  if (s.sendRemaining === 0 && outbox.qos(at) > 0) outbox.sending = -1;
+}
+
+/** Bytes of a PUBLISH at most, without Topic Name, properties and payload. */
+const HEAD_BYTES_MAX = 5 + 2 + 2 + 4 + 3;
+
+/** Bytes of the ring, at most, that the whole PUBLISH of the record at `at` needs. */
+function roomFor(s: SessionState, at: number): number {
+  return s.outbox.recordByteLength(at) - RECORD_HEAD_BYTES + HEAD_BYTES_MAX + RESERVED_TRANSMIT_BYTES;
+}
+
+/** Writes the PUBLISH of the outbox record at `at`, or begins to when it is too large for the ring: see `sendRemaining`. */
 function writeRecord(s: SessionState, at: number, packetId: number, dup: number, nowMs: number): number {
   const outbox = s.outbox;
   const index = outbox.handle(at);
@@ -196,7 +256,9 @@ function writeRecord(s: SessionState, at: number, packetId: number, dup: number,
     const expiryAt = findProperty(outbox.bytes, propertiesAt, P_MESSAGE_EXPIRY_INTERVAL) + 1;
     writeFourBytes(outbox.bytes, expiryAt, left < 1 ? 1 : left);
   }
-  return writePublish(
+  const payloadByteLength = at + outbox.recordByteLength(at) - payloadAt;
+  const isWhole = payloadByteLength === 0 || roomFor(s, at) <= s.transmit.bytes.length;
+  const status = writePublish(
     s,
     outbox.flags(at) | (dup << 3),
     packetId,
@@ -209,9 +271,15 @@ function writeRecord(s: SessionState, at: number, packetId: number, dup: number,
     propertiesByteLength,
     outbox.bytes,
     payloadAt,
-    at + outbox.recordByteLength(at) - payloadAt,
+    payloadByteLength,
+    isWhole ? payloadByteLength : 0,
     nowMs,
   );
+  if (status === OK && !isWhole) {
+    startPieces(s, payloadByteLength, at);
+    writeRecordPiece(s, nowMs);
+  }
+  return status;
 }
 
 /** Fills EVENT_PUBLISHED. */
@@ -249,10 +317,11 @@ export function storeProgress(
   return s.store.put(STORED_PROGRESS, ticket, s.scratch, 0, 3);
 }
 
-/** Takes the record at `at`, which waits, out: it cannot be sent. Returns the event that says so. */
-function dropRecord(s: SessionState, at: number, status: number): number {
+/** Takes the record at `at`, which waits, out: it cannot be sent, or (QoS 0, OK) it was. Returns the event that says so. */
+function finishRecord(s: SessionState, at: number, status: number): number {
   const ticket = s.outbox.ticket(at);
   if (s.store !== null && s.outbox.qos(at) > 0) s.store.remove(STORED_MESSAGE, ticket);
+  s.outbox.sending = -1;
   s.outbox.free(at);
   return tellPublished(s, ticket, status, 0);
 }
@@ -297,6 +366,7 @@ function replay(s: SessionState, nowMs: number): number {
       }
     }
     inflight.setOnWire(at);
+    if (s.sendRemaining > 0) return EVENT_NONE;
   }
   s.isReplaying = false;
   return EVENT_NONE;
@@ -307,29 +377,25 @@ function replay(s: SessionState, nowMs: number): number {
  * store is not to be told of an attempt that comes to nothing again and again. An empty ring is always worth a try.
  */
 function isRoomLikely(s: SessionState, at: number): boolean {
-  const transmit = s.transmit;
-  const headByteLengthMax = 5 + 2 + 2 + 4 + 3;
-  const byteLengthMax = s.outbox.recordByteLength(at) - RECORD_HEAD_BYTES + headByteLengthMax;
-  return transmit.byteLength() === 0 || transmit.freeByteLength() >= byteLengthMax + RESERVED_TRANSMIT_BYTES;
+  return s.transmit.byteLength() === 0 || s.transmit.freeByteLength() >= roomFor(s, at);
 }
 
 /** Sends waiting messages while slots, the server's Receive Maximum and the ring allow. */
 function sendQueued(s: SessionState, nowMs: number): number {
   const outbox = s.outbox;
-  while (outbox.next < outbox.end) {
+  while (outbox.next < outbox.end && s.sendRemaining === 0) {
     const at = outbox.next;
+    // Messages leave in the order in which they were begun.
+    if (at === outbox.filling) return EVENT_NONE;
     const qos = outbox.qos(at);
     const deadline = outbox.deadlineSeconds(at);
-    if (deadline !== NO_DEADLINE && deadline * 1000 <= nowMs) return dropRecord(s, at, EXPIRED);
-    if (!isSupported(s, outbox.flags(at))) return dropRecord(s, at, NOT_SUPPORTED_BY_SERVER);
+    if (deadline !== NO_DEADLINE && deadline * 1000 <= nowMs) return finishRecord(s, at, EXPIRED);
+    if (!isSupported(s, outbox.flags(at))) return finishRecord(s, at, NOT_SUPPORTED_BY_SERVER);
     if (qos === 0) {
       const status = writeRecord(s, at, 0, 0, nowMs);
-      if (status === NO_SPACE) return EVENT_NONE;
-      if (status !== OK) return dropRecord(s, at, status);
-      const ticket = outbox.ticket(at);
-      outbox.markSent(at);
-      outbox.free(at);
-      return tellPublished(s, ticket, OK, 0);
+      // Until its last piece is written it stays the first that waits: should the connection end, it goes out anew.
+      if (status === NO_SPACE || s.sendRemaining > 0) return EVENT_NONE;
+      return finishRecord(s, at, status);
     }
     const inflight = s.inflight;
     // [MQTT-4.9.0-2]
@@ -343,7 +409,7 @@ function sendQueued(s: SessionState, nowMs: number): number {
     const status = writeRecord(s, at, packetId, 0, nowMs);
     if (status !== OK) {
       if (s.store !== null) s.store.remove(STORED_PROGRESS, ticket);
-      return status === NO_SPACE ? EVENT_NONE : dropRecord(s, at, status);
+      return status === NO_SPACE ? EVENT_NONE : finishRecord(s, at, status);
     }
     inflight.setOnWire(inflight.add(packetId, qos === 1 ? AWAIT_PUBACK : AWAIT_PUBREC, at, ticket));
     outbox.markSent(at);
@@ -352,13 +418,20 @@ function sendQueued(s: SessionState, nowMs: number): number {
 }
 
 /**
- * Sends what waits on a connected session: acknowledgements, subscriptions, replays, messages, in this order. Returns
- * the first event there is to tell, EVENT_NONE when nothing more can go out now.
+ * Sends what waits on a connected session: the rest of a packet that is half written, acknowledgements, subscriptions,
+ * replays, messages, in this order. Returns the first event there is to tell, EVENT_NONE when nothing more can go out
+ * now.
  */
 export function sendPending(s: SessionState, nowMs: number): number {
+  if (s.sendRemaining > 0) {
+    writeRecordPiece(s, nowMs);
+    if (s.sendRemaining > 0) return EVENT_NONE;
+  }
+  if (s.outbox.sending >= 0) return finishRecord(s, s.outbox.sending, OK);
   if (s.incoming.toAcknowledge > 0) writeDueAcks(s, nowMs);
-  let kind = s.subscriptions.toSend > 0 ? sendSubscriptions(s, nowMs) : EVENT_NONE;
+  let kind = EVENT_NONE;
+  if (s.subscriptions.toSend > 0) kind = sendSubscriptions(s, nowMs);
   if (kind === EVENT_NONE && s.isReplaying) kind = replay(s, nowMs);
-  if (kind === EVENT_NONE && !s.isReplaying) kind = sendQueued(s, nowMs);
+  if (kind === EVENT_NONE && s.outbox.next < s.outbox.end && !s.isReplaying) kind = sendQueued(s, nowMs);
   return kind;
 }

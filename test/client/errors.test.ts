@@ -30,6 +30,7 @@ describe('the end of a connection', () => {
   it.each([
     [causes.CAUSE_CONNECT_TIMEOUT, {}, TimeoutError, 'ERR_CONNECT_TIMEOUT', 'no CONNACK in time'],
     [causes.CAUSE_PING_TIMEOUT, {}, TimeoutError, 'ERR_KEEP_ALIVE_TIMEOUT', /^no PINGRESP in time/],
+    [causes.CAUSE_UNFINISHED, {}, TimeoutError, 'ERR_KEEP_ALIVE_TIMEOUT', /^the rest of a message/],
     [causes.CAUSE_CONNECT_TOO_LARGE, {}, ConnectionError, 'ERR_PACKET_TOO_LARGE', /^CONNECT does not fit/],
     [causes.CAUSE_TRANSPORT, {}, ConnectionError, 'ERR_CONNECTION', 'the connection was closed'],
     [causes.CAUSE_NOT_OPENED, {}, ConnectionError, 'ERR_CONNECTION', 'the connection was closed'],

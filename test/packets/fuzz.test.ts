@@ -8,7 +8,7 @@ import { decodeObjects, encodeObject, toHex } from '../../src/packets/inspect.ts
 import { Packet } from '../../src/packets/packet.ts';
 import { PROPERTY_ROWS } from '../../src/packets/property-table.ts';
 import { varintByteLength, writeVarint } from '../../src/wire/varint.ts';
-import { Random, SEED } from '../seed.ts';
+import { Random, SEED, shareOf } from '../seed.ts';
 import { readVectors } from '../support/vectors.ts';
 import { packets } from './arbitraries.ts';
 import {
@@ -21,7 +21,7 @@ import {
   type CodecUnderTest,
 } from './decoding.ts';
 
-const ROUNDS = 100_000;
+const ROUNDS = shareOf(100_000);
 const BYTES_MAX = 400;
 
 /** Bytes at which something begins or ends: lengths, flags, wildcards, edges of UTF-8, property identifiers. */

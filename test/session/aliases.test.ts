@@ -96,13 +96,6 @@ describe('an alias', () => {
     driver.drain();
     expect(sentTopics(driver)).toEqual(['a=1', 'b=2']);
   });
-
-  it('saves what it saves', () => {
-    const driver = connected(5);
-    const handle = driver.session.createTopic('0123456789');
-    for (let i = 0; i < 3; i++) driver.publish(handle, 'x');
-    expect(driver.session.state.outgoingAliases.savedByteLength).toBe(-3 + 7 + 7);
-  });
 });
 
 describe('aliases against a naive model', () => {
@@ -118,7 +111,7 @@ describe('aliases against a naive model', () => {
       for (let step = 0; step < 200; step++) {
         if (step === 0 || random.below(40) === 0) {
           maximum = random.below(6);
-          aliases.start(maximum);
+          aliases.start(maximum, 1000);
           table = new Map();
           uses = [];
           expect(handles.every(({ alias }) => alias === 0)).toBe(true);
@@ -131,7 +124,8 @@ describe('aliases against a naive model', () => {
           expect(available).toBe(0);
           continue;
         }
-        if (handle.alias === alias) expect(table.get(alias)).toBe(handle);
+        const isKnown = handle.alias === alias;
+        if (isKnown) expect(table.get(alias)).toBe(handle);
         else {
           // A new one while there are any, then that of the topic not used for longest.
           const oldest = Array.from(table.values()).sort(
@@ -141,8 +135,8 @@ describe('aliases against a naive model', () => {
           else expect(table.has(alias)).toBe(false);
           table.set(alias, handle);
         }
-        aliases.give(handle, alias, 0);
         uses.push(handle);
+        aliases.give(handle, alias);
       }
     }
   });

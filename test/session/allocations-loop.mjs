@@ -106,6 +106,19 @@ function exchange(rounds) {
         acknowledge(0x50, state.lastPacketId);
         acknowledge(0x70, state.lastPacketId);
         break;
+      case 'pieces':
+        // Straight through the ring, and, twice the size of the ring, from the outbox.
+        session.beginPublish(handle, handle.bytes, 128, 0, 0, null, nowMs);
+        session.continuePublish(payload, 0, 64, nowMs);
+        session.continuePublish(payload, 0, 64, nowMs);
+        run();
+        if (i % 8 === 0) {
+          session.beginPublish(handle, handle.bytes, 2048, 1, 0, null, nowMs);
+          while (session.unsentPayloadByteLength() > 0) session.continuePublish(payload, 0, 64, nowMs);
+          run();
+          acknowledge(0x40, state.lastPacketId);
+        }
+        break;
       case 'receive':
         deliver(i % 3, id);
         if (i % 3 === 2) acknowledge(0x62, id);

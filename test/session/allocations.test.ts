@@ -31,6 +31,7 @@ describe('a million rounds', () => {
     ['of publishing QoS 0', 'qos0'],
     ['of publishing QoS 1, acknowledged', 'qos1'],
     ['of publishing QoS 2, completed', 'qos2'],
+    ['of publishing in pieces', 'pieces'],
     ['of receiving QoS 0, 1 and 2', 'receive'],
     ['of pinging', 'ping'],
   ])('%s collect no garbage', { timeout: 60_000 }, async (_, traffic) => {

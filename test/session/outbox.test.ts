@@ -65,6 +65,7 @@ function add(outbox: Outbox, message: Message): number {
     properties.length,
     payload,
     payload.length,
+    payload.length,
   );
 }
 
