@@ -8,7 +8,8 @@ import { defineConfig, globalIgnores } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 import { coreFiles, coreIgnores, coreSubset } from './eslint/core-subset.js';
 
-const nodeGlobals = { console: 'readonly', process: 'readonly', URL: 'readonly' };
+const nodeGlobals = { Buffer: 'readonly', console: 'readonly', process: 'readonly', URL: 'readonly' };
+const boardGlobals = { device: 'readonly', globalThis: 'readonly', native: 'readonly', trace: 'readonly' };
 
 export default defineConfig(
   globalIgnores(['dist/', 'coverage/']),
@@ -17,9 +18,18 @@ export default defineConfig(
   // Scripts that run as they are.
   {
     name: 'scripts',
-    files: ['*.js', 'bin/**/*.js', 'eslint/**/*.js', '.ci/**/*.{js,mjs}'],
+    files: ['*.js', 'bin/**/*.js', 'eslint/**/*.js', '.ci/**/*.{js,mjs}', 'manifests/**/*.mjs'],
     extends: [js.configs.recommended],
     languageOptions: { globals: nodeGlobals },
+    rules: { eqeqeq: 'error' },
+  },
+
+  // Modules of a board, as XS machines get them.
+  {
+    name: 'board modules',
+    files: ['sim/xs/modules/*.js', 'manifests/**/*.js'],
+    extends: [js.configs.recommended],
+    languageOptions: { globals: boardGlobals },
     rules: { eqeqeq: 'error' },
   },
 

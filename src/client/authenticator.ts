@@ -112,6 +112,8 @@ export class Authenticator {
       cause,
     });
     this.failure = failure;
+    // Nothing that waits goes to such a server, and nothing of it is delivered.
+    this.driver.pause(PAUSED_BY_AUTHENTICATION);
     this.refuseAgain(failure);
     // Perhaps from within the session's loop: DISCONNECT must be written before anything else happens.
     this.platform.defer({

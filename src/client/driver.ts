@@ -9,6 +9,7 @@ import { NO_SPACE, PACKET_TOO_LARGE } from '../status.ts';
 import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import type { PropertyWriter } from '../packets/properties.ts';
 import { Pump } from '../pump.ts';
+import { WAITING } from '../session/connection.ts';
 import { CAUSE_NONE } from '../session/event.ts';
 import type { SessionEvent } from '../session/event.ts';
 import type { FilterList } from '../session/filter-list.ts';
@@ -259,6 +260,21 @@ export class Driver {
     this.session.disconnect(reasonCode, sessionExpirySeconds, this.platform.nowMs());
     this.resumeAll();
     this.run();
+  }
+
+  /** The network is gone: gives the connection up at once, instead of when a PINGRESP stays away. */
+  drop(error?: Error): void {
+    this.transportError = error;
+    this.session.handleClosed(this.platform.nowMs());
+    this.resumeAll();
+    this.run();
+  }
+
+  /** The network is back: connects at once if the next attempt is being waited for, and has patience anew. */
+  retry(): void {
+    const { state } = this.session;
+    state.backoff.reset();
+    if (state.connection === WAITING) this.connect();
   }
 
   /** Ends for good, without a word. */

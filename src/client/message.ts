@@ -1,6 +1,7 @@
 /**
  * Received messages as objects of their own, and the properties of packets as plain values.
  */
+import { decodeText as decodeAnyText } from '../wire/text.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import type { Packet } from '../packets/packet.ts';
 import { Property, readProperty } from '../packets/properties.ts';
@@ -85,12 +86,13 @@ const KEYS: Record<number, keyof PacketProperties | undefined> = {
   [P_SHARED_SUBSCRIPTION_AVAILABLE]: 'sharedSubscriptionAvailable',
 };
 
-const property = new Property();
-
 /** The properties of a decoded packet, copied out of `bytes`. */
 export function readProperties(packet: Packet, bytes: Uint8Array): PacketProperties {
   const result: PacketProperties = {};
-  for (let at = packet.propertiesOffset; packet.present !== 0 && at < packet.propertiesEnd;) {
+  if (packet.present === 0) return result;
+  // Not one for all: what a preloaded module holds is frozen.
+  const property = new Property();
+  for (let at = packet.propertiesOffset; at < packet.propertiesEnd;) {
     at = readProperty(bytes, at, property);
     const { row, offset, byteLength } = property;
     if (row === P_USER_PROPERTY) {
@@ -180,7 +182,7 @@ export class Message {
 const textDecoder =
   typeof TextDecoder === 'undefined' ? undefined : new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** UTF-8 bytes as a string, by the engine where it can. */
+/** UTF-8 bytes as a string, by the engine where it can; what is not well-formed becomes U+FFFD. */
 export function decodeText(bytes: Uint8Array): string {
-  return textDecoder === undefined ? decodeUtf8(bytes, 0, bytes.length) : textDecoder.decode(bytes);
+  return textDecoder === undefined ? decodeAnyText(bytes, 0, bytes.length) : textDecoder.decode(bytes);
 }

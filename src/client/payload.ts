@@ -3,7 +3,7 @@
  */
 import { NO_BYTES } from '../wire/bytes.ts';
 import { codedError } from '../assert.ts';
-import { encodeUtf8 } from '../wire/utf8.ts';
+import { encodeText as encodeAnyText } from '../wire/text.ts';
 
 /** A string goes as UTF-8, a number or boolean as its text, null and undefined as an empty payload. */
 export type Payload =
@@ -35,8 +35,5 @@ export function encodePayload(payload: Payload): Uint8Array {
 }
 
 function encodeText(text: string): Uint8Array {
-  if (textEncoder !== undefined) return textEncoder.encode(text);
-  const bytes = encodeUtf8(text);
-  if (bytes === undefined) throw codedError('ERR_INVALID_TEXT', 'payload holds an unpaired surrogate');
-  return bytes;
+  return textEncoder === undefined ? encodeAnyText(text) : textEncoder.encode(text);
 }

@@ -5,17 +5,21 @@
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { isEqualRange } from '../wire/bytes.ts';
 
-const PLACES = 256;
-
 export class TopicNames {
   private readonly bytes: (Uint8Array | undefined)[] = [];
   private readonly names: string[] = [];
+  private readonly places: number;
+
+  /** @param places Names remembered at most, a power of two. */
+  constructor(places = 256) {
+    this.places = places;
+  }
 
   /** The string of the name at `bytes[at]`. */
   get(bytes: Uint8Array, at: number, byteLength: number): string {
     let hash = byteLength;
     for (let i = at; i < at + byteLength; i++) hash = (hash * 31 + bytes[i]) | 0;
-    const place = (hash ^ (hash >>> 8)) & (PLACES - 1);
+    const place = (hash ^ (hash >>> 8)) & (this.places - 1);
     const known = this.bytes[place];
     if (known?.length === byteLength && isEqualRange(known, 0, bytes, at, byteLength))
       return this.names[place];

@@ -2,6 +2,9 @@
  * UTF-8 as the standard wants it (1.5.4), checked on the bytes: no surrogates [MQTT-1.5.4-1], no U+0000
  * [MQTT-1.5.4-2], nothing overlong, nothing beyond U+10FFFF; a byte order mark is text like any other
  * [MQTT-1.5.4-3]. Encoding and decoding of JavaScript strings is here for engines without TextEncoder.
+ *
+ * XS keeps texts as UTF-8: what it has at an index is a character, which may be above U+FFFF, and it counts from the
+ * start to find it, or to tell the length.
  */
 
 /**
@@ -47,14 +50,16 @@ export function findBadUtf8(bytes: Uint8Array, at: number, end: number): number 
 /** Bytes that `text` takes in UTF-8; -1 when it holds an unpaired surrogate or U+0000, which no packet may carry. */
 export function utf8ByteLength(text: string): number {
   let length = 0;
-  for (let i = 0; i < text.length; i++) {
+  const units = text.length;
+  for (let i = 0; i < units; i++) {
     const code = text.charCodeAt(i);
     if (code === 0) return -1;
     if (code < 0x80) length += 1;
     else if (code < 0x800) length += 2;
-    else if (code < 0xd800 || code > 0xdfff) length += 3;
+    else if (code < 0xd800 || (code > 0xdfff && code < 0x10000)) length += 3;
+    else if (code > 0xffff) length += 4;
     else {
-      const low = code < 0xdc00 && i + 1 < text.length ? text.charCodeAt(i + 1) : 0;
+      const low = code < 0xdc00 && i + 1 < units ? text.charCodeAt(i + 1) : 0;
       if (low < 0xdc00 || low > 0xdfff) return -1;
       length += 4;
       i++;
@@ -65,20 +70,23 @@ export function utf8ByteLength(text: string): number {
 
 /** Writes `text`, of which `utf8ByteLength` is not -1, at `at`; returns the offset behind it. */
 export function writeUtf8(text: string, bytes: Uint8Array, at: number): number {
-  for (let i = 0; i < text.length; i++) {
+  const units = text.length;
+  for (let i = 0; i < units; i++) {
     let code = text.charCodeAt(i);
     if (code < 0x80) {
       bytes[at++] = code;
     } else if (code < 0x800) {
       bytes[at++] = 0xc0 | (code >> 6);
       bytes[at++] = 0x80 | (code & 63);
-    } else if (code < 0xd800 || code > 0xdfff) {
+    } else if (code < 0xd800 || (code > 0xdfff && code < 0x10000)) {
       bytes[at++] = 0xe0 | (code >> 12);
       bytes[at++] = 0x80 | ((code >> 6) & 63);
       bytes[at++] = 0x80 | (code & 63);
     } else {
-      i++;
-      code = 0x10000 + ((code & 0x3ff) << 10) + (text.charCodeAt(i) & 0x3ff);
+      if (code < 0x10000) {
+        i++;
+        code = 0x10000 + ((code & 0x3ff) << 10) + (text.charCodeAt(i) & 0x3ff);
+      }
       bytes[at++] = 0xf0 | (code >> 18);
       bytes[at++] = 0x80 | ((code >> 12) & 63);
       bytes[at++] = 0x80 | ((code >> 6) & 63);

@@ -79,7 +79,8 @@ export function integerFrom(min: number, max: number): (text: string) => number 
   };
 }
 
-function parseProtocol(word: string): '5.0' | '3.1.1' {
+/** A parser for the protocol's version, as mosquitto's clients write it. */
+export function parseProtocol(word: string): '5.0' | '3.1.1' {
   if (['5', 'mqttv5', '5.0'].includes(word)) return '5.0';
   if (['311', 'mqttv311', '3.1.1'].includes(word)) return '3.1.1';
   if (['31', 'mqttv31'].includes(word)) throw new InvalidArgumentError('MQTT 3.1 is not supported.');

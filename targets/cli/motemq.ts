@@ -19,7 +19,9 @@ function packageVersion(): string {
 }
 
 const program = new Command('motemq')
-  .description('MQTT 5.0 and 3.1.1 for small devices: look into packets, talk to a broker, run a fleet.')
+  .description(
+    'MQTT 5.0 and 3.1.1 for small devices: look into packets, talk to a broker, run a fleet, flash a board.',
+  )
   .version(packageVersion())
   // Behind a sub-command -V is that one's.
   .enablePositionalOptions()
@@ -35,7 +37,9 @@ Examples:
 /** The one that is asked for is loaded alone: who publishes one message should not wait for the fleet to be read. */
 const commands: Record<string, (() => Promise<{ register(program: Command): void }>) | undefined> = {
   decode: () => import('./decode.ts'),
+  doctor: () => import('./doctor.ts'),
   encode: () => import('./encode.ts'),
+  flash: () => import('./flash.ts'),
   fleet: () => import('./fleet.ts'),
   pub: () => import('./pub.ts'),
   sub: () => import('./sub.ts'),

@@ -8,6 +8,8 @@ export type { FileStoreOptions } from './file-store.ts';
 export type { PersistentStore } from '../../src/session/store.ts';
 export { NodePlatform } from './platform.ts';
 export type { TransportFactory } from './platform.ts';
+export { NodeScramCrypto, scramSha256 } from './scram.ts';
+export type { ScramOptions } from '../../src/client/scram.ts';
 export { Client } from '../../src/client/client.ts';
 export type { ClientEvents, Disconnect } from '../../src/client/client-events.ts';
 export { Driver } from '../../src/client/driver.ts';

@@ -1,0 +1,2 @@
+/** Gives the sources' module its name. */
+export * from 'motemq/targets/moddable/client';

@@ -1,0 +1,44 @@
+/**
+ * Views of the beginning of a buffer, remembered: sockets that take a whole array and no range need one for every length,
+ * and steady traffic has few lengths. Knows nothing of sockets.
+ */
+
+/** How many are remembered: each takes about five slots of an XS heap. */
+const VIEWS_MAX = 4;
+
+export class Views {
+  /** Whose views they are, and the one that was asked for last with its length. */
+  private bytes: Uint8Array | undefined = undefined;
+  private last: Uint8Array | undefined = undefined;
+  private lastLength = -1;
+  private views: Uint8Array[] = [];
+  private next = 0;
+
+  /**
+   * A view of `bytes[at]` up to `at + length`. It is the same object as before for a part that begins where `bytes`
+   * does, as long as the same `bytes` are asked for; only that much is remembered, for it is where a ring's content
+   * begins as long as it is emptied each time.
+   */
+  get(bytes: Uint8Array, at: number, length: number): Uint8Array {
+    if (at === 0 && length === this.lastLength && bytes === this.bytes && this.last !== undefined)
+      return this.last;
+    return at > 0 ? bytes.subarray(at, at + length) : this.find(bytes, length);
+  }
+
+  private find(bytes: Uint8Array, length: number): Uint8Array {
+    if (bytes !== this.bytes) {
+      this.bytes = bytes;
+      this.views = [];
+      this.next = 0;
+    }
+    let view = this.views.find((one) => one.length === length);
+    if (view === undefined) {
+      view = length === bytes.length ? bytes : bytes.subarray(0, length);
+      this.views[this.next] = view;
+      this.next = this.next + 1 === VIEWS_MAX ? 0 : this.next + 1;
+    }
+    this.last = view;
+    this.lastLength = length;
+    return view;
+  }
+}
