@@ -4,6 +4,7 @@
  */
 import type { Packet as TheirPacket } from 'mqtt-packet';
 import { ConnectFields, encodeConnect } from '../src/packets/connect.ts';
+import { byteLengthAt } from '../src/packets/packet.ts';
 import type { Packet } from '../src/packets/packet.ts';
 import { PropertyWriter } from '../src/packets/properties.ts';
 import {
@@ -34,7 +35,7 @@ export interface Case {
   /** The same with the properties made anew, where that is something else. */
   readonly encodeAnew?: (ring: Ring, index: number) => number;
   /** Reads what a session or an application reads of it. */
-  readonly read: (packet: Packet) => number;
+  readonly read: (packet: Packet, bytes: Uint8Array) => number;
   /** The same packet for mqtt-packet. */
   readonly theirs: (index: number) => TheirPacket;
   /** Reads the same of what mqtt-packet made. */
@@ -113,13 +114,13 @@ const publishProperties: Case = {
     addPublishProperties(publishWriter, index);
     return encodePublishWith(ring, index, publishWriter);
   },
-  read: (packet) =>
+  read: (packet, bytes) =>
     packet.topicByteLength +
     packet.packetId +
     packet.payloadByteLength +
     packet.values[P_MESSAGE_EXPIRY_INTERVAL] +
-    packet.byteLengths[P_CONTENT_TYPE] +
-    packet.byteLengths[P_CORRELATION_DATA],
+    byteLengthAt(bytes, packet.values[P_CONTENT_TYPE]) +
+    byteLengthAt(bytes, packet.values[P_CORRELATION_DATA]),
   theirs: (index) => ({
     cmd: 'publish',
     topic: 'fleet/0001/temperature',
@@ -180,12 +181,12 @@ const connect: Case = {
   title: 'CONNECT with will, user, password and six properties',
   encode: (ring, index) => encodeConnect(ring.bytes, ring.end, ring.bytes.length, connects[index]),
   read: (packet) =>
-    packet.keepAliveSeconds +
-    packet.clientIdByteLength +
+    (packet.connect?.keepAliveSeconds ?? 0) +
+    (packet.connect?.clientIdByteLength ?? 0) +
     packet.topicByteLength +
     packet.payloadByteLength +
-    packet.userNameByteLength +
-    packet.passwordByteLength +
+    (packet.connect?.userNameByteLength ?? 0) +
+    (packet.connect?.passwordByteLength ?? 0) +
     packet.values[P_RECEIVE_MAXIMUM],
   theirs: (index) => ({
     cmd: 'connect',
@@ -237,8 +238,11 @@ const suback: Case = {
     // prettier-ignore
     return encodeList(bytes, end, bytes.length, SUBACK, V5, 1000 + index, properties, byteLength, codes[index], 8);
   },
-  read: (packet) =>
-    packet.packetId + packet.listCount + packet.listOffset + packet.byteLengths[P_REASON_STRING],
+  read: (packet, bytes) =>
+    packet.packetId +
+    packet.listCount +
+    packet.listOffset +
+    byteLengthAt(bytes, packet.values[P_REASON_STRING]),
   theirs: (index) => ({
     cmd: 'suback',
     messageId: 1000 + index,

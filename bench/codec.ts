@@ -7,6 +7,7 @@
  */
 import mqttPacket, { type Packet as TheirPacket } from 'mqtt-packet';
 import { Decoder } from '../src/packets/codec.ts';
+import { decodeRequest } from '../src/packets/requests.ts';
 import { Packet } from '../src/packets/packet.ts';
 import { FROM_ANYONE, V5 } from '../src/packets/types.ts';
 import { OK } from '../src/status.ts';
@@ -52,7 +53,7 @@ function encodeTheirs(theirs: Case['theirs']): Work {
 function decodeOurs({ encode, read }: Case): Work {
   const ring = new Ring(new Uint8Array(RING_BYTES));
   for (let index = 0; index < VARIATIONS; index++) ring.end = encode(ring, index);
-  const decoder = new Decoder(V5, FROM_ANYONE);
+  const decoder = new Decoder(V5, FROM_ANYONE, decodeRequest);
   const packet = new Packet();
   return (count) => {
     let sum = 0;
@@ -61,7 +62,7 @@ function decodeOurs({ encode, read }: Case): Work {
       if (at === ring.end) at = ring.start;
       const status = decoder.decode(ring.bytes, at, ring.end, packet);
       if (status !== OK) throw new Error(`violation ${packet.violation}`);
-      sum = (sum + read(packet)) | 0;
+      sum = (sum + read(packet, ring.bytes)) | 0;
       at = packet.end;
     }
     return sum;

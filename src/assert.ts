@@ -19,6 +19,16 @@ export function check(condition: boolean, code: string, message: string): void {
   if (!condition) throw codedError(code, message);
 }
 
+/** Throws `ERR_INVALID_ARGUMENT: message` unless `condition` holds. */
+export function checkArgument(condition: boolean, message: string): void {
+  check(condition, 'ERR_INVALID_ARGUMENT', message);
+}
+
+/** Throws `ERR_OUT_OF_RANGE: message` unless `condition` holds. */
+export function checkRange(condition: boolean, message: string): void {
+  check(condition, 'ERR_OUT_OF_RANGE', message);
+}
+
 /** Throws ERR_OUT_OF_RANGE unless `value` is an integer from `min` to `max`. */
 export function checkInteger(value: number, min: number, max: number, name: string): void {
   if (typeof value !== 'number' || value < min || value > max || Math.floor(value) !== value) {

@@ -33,6 +33,11 @@ export const INCOMING_ALIASES_DEFAULT = 0;
 /** Outgoing aliases used at most, whatever the server offers: 1 reference each. */
 export const OUTGOING_ALIASES_DEFAULT = 16;
 
+/** Seconds between packets that this side sends at most. */
+export const KEEP_ALIVE_SECONDS_DEFAULT = 60;
+/** Milliseconds before the first attempt to reconnect, and before any later one at most. */
+export const RECONNECT_FIRST_MS_DEFAULT = 1000;
+export const RECONNECT_MAXIMUM_MS_DEFAULT = 60000;
 /** Milliseconds an opened transport may take until CONNACK. */
 export const CONNECT_TIMEOUT_MS_DEFAULT = 10000;
 /** Milliseconds a PINGRESP may take. */

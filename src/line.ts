@@ -174,7 +174,7 @@ export class Line implements BoardReceiver, EventSink {
    */
   retry(): void {
     const state = this.session.state;
-    state.backoff.reset();
+    state.attempts = 0;
     if (state.connection === WAITING) this.connect();
   }
 

@@ -34,32 +34,11 @@ export const DROPPED = -10;
 
 /** The stable upper-case name of a status, for errors and logs. */
 export function statusName(status: number): string {
-  switch (status) {
-    case NO_SPACE:
-      return 'NO_SPACE';
-    case VIOLATION:
-      return 'VIOLATION';
-    case NOT_CONNECTED:
-      return 'NOT_CONNECTED';
-    case PACKET_TOO_LARGE:
-      return 'PACKET_TOO_LARGE';
-    case NOT_SUPPORTED_BY_SERVER:
-      return 'NOT_SUPPORTED_BY_SERVER';
-    case NOT_FOUND:
-      return 'NOT_FOUND';
-    case CLOSED:
-      return 'CLOSED';
-    case STORE_FAILED:
-      return 'STORE_FAILED';
-    case EXPIRED:
-      return 'EXPIRED';
-    case DROPPED:
-      return 'DROPPED';
-    case NEED_DATA:
-      return 'NEED_DATA';
-    case PAYLOAD_STREAMS:
-      return 'PAYLOAD_STREAMS';
-    default:
-      return status >= 0 ? 'OK' : 'UNKNOWN';
-  }
+  // From OK on, up or down.
+  const names =
+    status > 0
+      ? 'OK NEED_DATA PAYLOAD_STREAMS'
+      : 'OK NO_SPACE VIOLATION NOT_CONNECTED PACKET_TOO_LARGE NOT_SUPPORTED_BY_SERVER NOT_FOUND CLOSED STORE_FAILED EXPIRED DROPPED';
+  const name = names.split(' ')[status > 0 ? status : -status] as string | undefined;
+  return name ?? (status > 0 ? 'OK' : 'UNKNOWN');
 }

@@ -16,16 +16,8 @@ export function findWildcard(bytes: Uint8Array, at: number, end: number): number
 
 /** Whether a Topic Filter is a Shared Subscription: begins with `$share/`. */
 export function isShared(bytes: Uint8Array, at: number, end: number): boolean {
-  return (
-    end - at >= 7 &&
-    bytes[at] === DOLLAR &&
-    bytes[at + 1] === 0x73 &&
-    bytes[at + 2] === 0x68 &&
-    bytes[at + 3] === 0x61 &&
-    bytes[at + 4] === 0x72 &&
-    bytes[at + 5] === 0x65 &&
-    bytes[at + 6] === SLASH
-  );
+  for (let i = 0; i < 7; i++) if (at + i >= end || bytes[at + i] !== '$share/'.charCodeAt(i)) return false;
+  return true;
 }
 
 /** Offset of the filter behind `$share/{ShareName}/`, or `at` itself when it is not a Shared Subscription. */

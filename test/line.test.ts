@@ -86,12 +86,12 @@ describe('options', () => {
       },
     });
     const line = new Line(board, options, new Bench());
-    expect(line.session.state.backoff.random).toBe(board.random);
+    expect(line.session.state.random).toBe(board.random);
   });
 
   it('may have a random of their own', () => {
     const random = (): number => 7;
-    expect(new Bench({ random }).line.session.state.backoff.random).toBe(random);
+    expect(new Bench({ random }).line.session.state.random).toBe(random);
   });
 });
 

@@ -1,7 +1,7 @@
 /**
- * The other end of the fleet: one session that subscribes to everything the devices publish, enters each message into
- * the ledger, and sends commands. It looks at a message's first bytes only and keeps nothing of it, so that it takes
- * a small part of the time that the devices take.
+ * The other end of the fleet: one session that subscribes to everything the devices publish, and hands each message to
+ * the run's traffic. It looks at a message's first bytes only and keeps nothing of it, so that it takes a small part of
+ * the time that the devices take.
  */
 import { Driver, type DriverSessionOptions } from '../../src/client/driver.ts';
 import type { Platform } from '../../src/client/platform.ts';
@@ -16,23 +16,16 @@ import {
   type SessionEvent,
 } from '../../src/session/event.ts';
 import { FilterList, subscriptionOptions } from '../../src/session/filter-list.ts';
-import { clientIdOf, COMMAND_HEAD, OFFLINE, ONLINE, REPLY_HEAD } from './device.ts';
 import { reasonText, type Ending } from './failure.ts';
-import type { Ledger } from './ledger.ts';
 import type { FleetSettings } from './settings.ts';
-import {
-  MessageWriter,
-  readDigits,
-  startsWith,
-  TELEMETRY_HEAD_BYTES,
-  TelemetryReader,
-  wallClockMs,
-} from './telemetry.ts';
+import type { CommandSender, Traffic } from './workload.ts';
 
 /** Messages the server may have under way to the collector; what it allows itself is less, as a rule. */
 const RECEIVE_MAXIMUM = 65_535;
 const SESSION_EXPIRY_SECONDS = 300;
 const KEEP_ALIVE_SECONDS = 15;
+/** What is kept of a message that comes in fragments: see Traffic. */
+const HEAD_BYTES = 256;
 
 /** Whom the collector tells how it fares. */
 export interface CollectorOwner {
@@ -49,33 +42,22 @@ export interface CollectorOptions {
   platform: Platform;
   protocolVersion: number;
   clientId: string;
-  clientIdPrefix: string;
-  ledger: Ledger;
+  traffic: Traffic;
 }
 
-export class Collector {
+export class Collector implements CommandSender {
   readonly clientId: string;
   readonly driver: Driver;
   /** Subscribed on a living connection. */
   isReady = false;
-  births = 0;
-  wills = 0;
-  commandsSent = 0;
-  /** Commands that were answered, each counted once. */
-  commandsAnswered = 0;
   /** What the server said in CONNACK. */
   topicAliasMaximum: number | undefined;
   receiveMaximum: number | undefined;
   private readonly owner: CollectorOwner;
-  private readonly settings: FleetSettings;
   private readonly protocolVersion: number;
-  private readonly clientIdPrefix: string;
-  private readonly ledger: Ledger;
-  private readonly reader: TelemetryReader;
-  private readonly writer = new MessageWriter();
-  private readonly answered = new Set<number>();
+  private readonly traffic: Traffic;
   /** The beginning of a message that comes in fragments. */
-  private readonly head = new Uint8Array(TELEMETRY_HEAD_BYTES);
+  private readonly head = new Uint8Array(HEAD_BYTES);
   private headByteLength = 0;
   private wasConnected = false;
   private isConnected = false;
@@ -83,12 +65,9 @@ export class Collector {
   constructor(options: CollectorOptions, owner: CollectorOwner) {
     const { settings, platform, protocolVersion, clientId } = options;
     this.owner = owner;
-    this.settings = settings;
     this.protocolVersion = protocolVersion;
     this.clientId = clientId;
-    this.clientIdPrefix = options.clientIdPrefix;
-    this.ledger = options.ledger;
-    this.reader = new TelemetryReader(options.clientIdPrefix);
+    this.traffic = options.traffic;
     const session: DriverSessionOptions = {
       protocolVersion,
       clientId,
@@ -108,17 +87,9 @@ export class Collector {
     this.driver.connect();
   }
 
-  /** Sends a device its next command; false when there is no connection to send it on. */
-  sendCommand(index: number): boolean {
+  publish(topicName: Uint8Array, payload: Uint8Array, payloadByteLength: number): boolean {
     if (!this.isReady) return false;
-    const { pattern, userName } = this.settings;
-    const clientId = clientIdOf(this.clientIdPrefix, index);
-    const topic = new TextEncoder().encode(pattern.control('command', { clientId, index, userName }));
-    this.writer.writeNumbered(COMMAND_HEAD, this.commandsSent + 1);
-    const { bytes, byteLength } = this.writer;
-    if (this.driver.publish(null, topic, bytes, byteLength, 1, 0, null) < 0) return false;
-    this.commandsSent += 1;
-    return true;
+    return this.driver.publish(null, topicName, payload, payloadByteLength, 1, 0, null) >= 0;
   }
 
   goodbye(): void {
@@ -165,20 +136,15 @@ export class Collector {
   }
 
   private subscribe(): void {
-    const { pattern, qos, userName } = this.settings;
-    const filters = new FilterList(new Uint8Array(8192));
-    // The QoS of delivery is the lower of publish and subscription: the devices' own downgrades nothing.
-    filters.add(pattern.telemetryFilter(userName), subscriptionOptions(qos, false, false, 0));
-    filters.add(
-      pattern.controlFilter('status', userName),
-      subscriptionOptions(Math.min(qos, 1), false, false, 0),
-    );
-    filters.add(pattern.controlFilter('reply', userName), subscriptionOptions(1, false, false, 0));
-    this.driver.subscribe(filters, 0, null);
+    const list = new FilterList(new Uint8Array(8192));
+    for (const { topicFilter, qos } of this.traffic.filters) {
+      list.add(topicFilter, subscriptionOptions(qos, false, false, 0));
+    }
+    this.driver.subscribe(list, 0, null);
   }
 
   private handleSubscribed(event: SessionEvent): void {
-    const { pattern, qos, userName } = this.settings;
+    const [{ topicFilter, qos }] = this.traffic.filters;
     if (event.status < 0) {
       this.owner.handleCollectorRefused('the server does not support subscriptions with wildcards');
       return;
@@ -187,7 +153,7 @@ export class Collector {
     if (granted >= 0x80) {
       const why = this.protocolVersion === V5 ? `: ${reasonText(granted, V5)}` : '';
       this.owner.handleCollectorRefused(
-        `the server refused the collector's subscription to ${pattern.telemetryFilter(userName)}${why}`,
+        `the server refused the collector's subscription to ${topicFilter}${why}`,
       );
       return;
     }
@@ -222,7 +188,8 @@ export class Collector {
     const isWhole = event.fragmentOffset === 0 && event.isLast;
     if (isWhole) {
       // What the server had retained was said before this connection, by this run or another.
-      if (event.retain === 0) this.take(bytes, payloadOffset, payloadOffset + payloadByteLength);
+      if (event.retain === 0)
+        this.traffic.take(event, bytes, payloadOffset, payloadOffset + payloadByteLength);
       return;
     }
     if (event.fragmentOffset === 0) this.headByteLength = 0;
@@ -231,26 +198,6 @@ export class Collector {
       this.head[this.headByteLength + index] = bytes[payloadOffset + index];
     }
     this.headByteLength += byteLength;
-    if (event.isLast) this.take(this.head, 0, this.headByteLength);
-  }
-
-  /** A message, or as much of its beginning as there has to be. */
-  private take(bytes: Uint8Array, at: number, end: number): void {
-    const reader = this.reader;
-    if (reader.read(bytes, at, end)) {
-      this.ledger.recordDelivered(reader.device, reader.sequence, wallClockMs() - reader.sentMs);
-    } else if (startsWith(bytes, at, end, REPLY_HEAD)) {
-      const command = readDigits(bytes, at + REPLY_HEAD.length, end);
-      if (command <= this.commandsSent && !this.answered.has(command)) {
-        this.answered.add(command);
-        this.commandsAnswered += 1;
-      }
-    } else if (startsWith(bytes, at, end, ONLINE)) {
-      this.births += 1;
-    } else if (startsWith(bytes, at, end, OFFLINE)) {
-      this.wills += 1;
-    } else if (at < end) {
-      this.ledger.recordDelivered(-1, -1, NaN);
-    }
+    if (event.isLast) this.traffic.take(event, this.head, 0, this.headByteLength);
   }
 }

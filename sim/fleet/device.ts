@@ -17,6 +17,7 @@ import {
 } from '../../src/session/event.ts';
 import { FilterList, subscriptionOptions } from '../../src/session/filter-list.ts';
 import type { TopicHandle } from '../../src/session/topic-aliases.ts';
+import type { Member } from './admissions.ts';
 import type { Ending } from './failure.ts';
 import type { HostReadings } from './host-readings.ts';
 import type { Ledger } from './ledger.ts';
@@ -75,16 +76,13 @@ export function clientIdOf(prefix: string, index: number): string {
   return prefix + String(index).padStart(5, '0');
 }
 
-export class Device {
+export class Device implements Member {
   readonly index: number;
   readonly clientId: string;
   readonly driver: Driver;
   isConnected = false;
-  /** Attempts in a row that came to nothing. */
   attempts = 0;
-  /** How often it came in: connected, and subscribed to its commands. */
   admissions = 0;
-  /** It was in, and is not now. */
   isAway = false;
   /** Bytes of Topic Names that aliases kept off the wire, those of the aliases taken off. */
   savedByteLength = 0;
@@ -198,7 +196,6 @@ export class Device {
     const { settings, isRetainAvailable } = this.world;
     const isFirst = !this.hasSubscribed;
     this.isConnected = true;
-    this.attempts = 0;
     if (isFirst) {
       this.hasSubscribed = true;
       filters.clear();
@@ -262,7 +259,6 @@ export class Device {
     if (event.cause === CAUSE_CLIENT) return;
     const wasConnected = this.isConnected;
     this.isConnected = false;
-    if (!wasConnected) this.attempts += 1;
     this.world.handleDeviceLost(this, {
       cause: event.cause,
       reasonCode: event.reasonCode,

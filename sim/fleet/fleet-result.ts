@@ -5,7 +5,6 @@ import { readFileSync } from 'node:fs';
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os';
 import { V5 } from '../../src/packets/types.ts';
 import type { Collector } from './collector.ts';
-import type { DevicePool } from './device-pool.ts';
 import { verdict, type DeviceTotals, type Ledger } from './ledger.ts';
 import {
   FLEET_RESULT_FORMAT,
@@ -19,49 +18,45 @@ import {
   type FleetResult,
   type FleetTimeline,
 } from './report.ts';
-import type { FleetSettings } from './settings.ts';
+import type { Pool, Workload } from './workload.ts';
 
 const OUTLIERS = 10;
 
 export interface ResultParts {
   startedAt: Date;
   elapsedMs: number;
-  settings: FleetSettings;
+  workload: Workload;
   protocolVersion: number;
   broker: { url: string; embedded: boolean; name: string | undefined };
   transport: string;
   collector: Collector;
-  pool: DevicePool;
+  pool: Pool;
   memory: FleetMemory;
   timeline: FleetTimeline;
   events: FleetEvent[];
   ledger: Ledger;
   /** What the verdict should also mention. */
   remarks: readonly string[];
-  clientIdOf(index: number): string;
 }
 
 export function makeResult(parts: ResultParts): FleetResult {
-  const { settings, ledger, collector, pool, timeline, broker } = parts;
+  const { workload, ledger, pool, timeline, broker } = parts;
+  const { traffic } = workload;
+  const { admissions } = pool;
   const totals = ledger.totals();
-  const judged = verdict(totals, settings.qos);
+  const judged = verdict(totals, workload.qos, workload.isSilent);
+  const reasons = [...judged.reasons, ...pool.reasons()];
+  const firmware = pool.report();
   const named = (device: DeviceTotals): FleetOutlier => ({
     ...device,
-    clientId: parts.clientIdOf(device.device),
+    clientId: workload.clientIdOf(device.device),
   });
   return {
     format: FLEET_RESULT_FORMAT,
     startedAt: parts.startedAt.toISOString(),
     elapsedMs: Math.round(parts.elapsedMs),
-    options: {
-      devices: settings.devices,
-      intervalMs: settings.intervalMs,
-      durationSeconds: settings.durationMs / 1000,
-      qos: settings.qos,
-      topic: settings.pattern.text,
-      rampPerSecond: settings.rampPerSecond,
-      seed: settings.seed,
-    },
+    options: workload.reportOptions,
+    ...(firmware === undefined ? {} : { firmware }),
     broker: {
       url: broker.url,
       embedded: broker.embedded,
@@ -74,15 +69,15 @@ export function makeResult(parts: ResultParts): FleetResult {
     latencyDistribution: ledger.latencyDistribution(),
     rates: ratesOf(totals, timeline, ledger.sendingMs),
     connections: {
-      connects: pool.connects,
-      reconnects: pool.reconnects,
-      refused: pool.refused,
-      failures: pool.failures,
-      births: collector.births,
-      wills: collector.wills,
-      commandsSent: collector.commandsSent,
+      connects: admissions.connects,
+      reconnects: admissions.reconnects,
+      refused: admissions.refused,
+      failures: admissions.failures,
+      births: traffic.births,
+      wills: traffic.wills,
+      commandsSent: traffic.commandsSent,
       commandsReceived: pool.commandsReceived,
-      commandsAnswered: collector.commandsAnswered,
+      commandsAnswered: traffic.commandsAnswered,
     },
     bytes: bytesOf(pool),
     memory: parts.memory,
@@ -93,7 +88,7 @@ export function makeResult(parts: ResultParts): FleetResult {
     },
     // What happened to many was told late, under the time of the first.
     events: [...parts.events].sort((left, right) => left.atMs - right.atMs),
-    verdict: { ...judged, remarks: [...judged.remarks, ...parts.remarks] },
+    verdict: { ok: reasons.length === 0, reasons, remarks: [...judged.remarks, ...parts.remarks] },
   };
 }
 
@@ -108,17 +103,8 @@ function protocolOf({ protocolVersion, transport, collector }: ResultParts): Fle
   };
 }
 
-function bytesOf({ devices }: DevicePool): FleetBytes {
-  let wireOut = 0;
-  let wireIn = 0;
-  let saved = 0;
-  for (const device of devices) {
-    if (device === undefined) continue;
-    const { transport } = device.driver;
-    wireOut += transport.bytesOut;
-    wireIn += transport.bytesIn;
-    saved += device.savedByteLength;
-  }
+function bytesOf(pool: Pool): FleetBytes {
+  const { out: wireOut, in: wireIn, saved } = pool.bytes();
   const outWithoutAliases = wireOut + saved;
   const ratio = outWithoutAliases === 0 ? 0 : 1 - wireOut / outWithoutAliases;
   return { wireOut, wireIn, outWithoutAliases, savedByAliasesRatio: Math.round(ratio * 1e6) / 1e6 };

@@ -11,13 +11,12 @@ import { CAUSE_REFUSED, CAUSE_TRANSPORT, CAUSE_VIOLATION } from '../../src/sessi
 import { NodePlatform } from '../../targets/node/platform.ts';
 import { askBrokerName } from './broker-name.ts';
 import { Collector, type CollectorOwner } from './collector.ts';
-import { clientIdOf } from './device.ts';
-import { DevicePool } from './device-pool.ts';
 import { startEmbeddedBroker, type EmbeddedBroker } from './embedded-broker.ts';
 import { EventLog } from './event-log.ts';
 import { endingText, FleetError, type Ending } from './failure.ts';
 import { makeResult } from './fleet-result.ts';
-import { formatCount, formatDuration, formatInterval } from './format.ts';
+import { FirmwareWorkload } from './firmware/firmware-workload.ts';
+import { formatCount } from './format.ts';
 import { Ledger, type LatencySummary } from './ledger.ts';
 import { MemoryMeter } from './memory.ts';
 import type { ProgressSnapshot } from './progress.ts';
@@ -26,6 +25,8 @@ import { redactUrl, TimelineRecorder, type FleetEvent, type FleetResult } from '
 import { parseServer, type Server } from './server.ts';
 import { forgetSessions } from './session-eraser.ts';
 import { settingsOf, type FleetOptions, type FleetSettings } from './settings.ts';
+import { TelemetryWorkload } from './telemetry-workload.ts';
+import type { Pool, Workload } from './workload.ts';
 
 /** Whom a run tells while it goes on. */
 export interface FleetObserver {
@@ -44,14 +45,19 @@ const TURN_MS_MAX = 20;
 const DRAIN_MS_MAX = 120_000;
 /** How long messages that are due may take to get their turn once the time of sending is over. */
 const LAST_MESSAGES_MS = 250;
-const COMMANDS_PER_SECOND_MAX = 20;
 
 /** Runs a fleet. Rejects with a FleetError when it cannot come about: a wrong option, a server that says no. */
 export async function runFleet(
   options: FleetOptions = {},
   observer: FleetObserver = {},
 ): Promise<FleetResult> {
-  const run = new FleetRun(settingsOf(options), observer);
+  const settings = settingsOf(options);
+  const ledger = new Ledger(settings.devices);
+  const workload =
+    settings.firmware === undefined
+      ? new TelemetryWorkload(settings, ledger)
+      : await FirmwareWorkload.load(settings, settings.firmware, ledger);
+  const run = new FleetRun(settings, workload, ledger, observer);
   try {
     return await run.run();
   } finally {
@@ -61,8 +67,8 @@ export async function runFleet(
 
 class FleetRun implements CollectorOwner {
   private readonly settings: FleetSettings;
+  private readonly workload: Workload;
   private readonly ledger: Ledger;
-  private readonly clientIdPrefix: string;
   private readonly observer: FleetObserver;
   private readonly startedAt = new Date();
   private readonly startedMs = performance.now();
@@ -76,11 +82,10 @@ class FleetRun implements CollectorOwner {
   private broker: EmbeddedBroker | undefined;
   private brokerName: string | undefined;
   private collector!: Collector;
-  private pool: DevicePool | undefined;
+  private pool: Pool | undefined;
   private phase: Phase = 'connecting';
   private phaseMs = this.startedMs;
   private sendUntilMs = Infinity;
-  private nextCommandMs = Infinity;
   private nextProgressMs = 0;
   private nextTimelineMs = this.startedMs + TIMELINE_MS;
   /** Of the last interval of the timeline. */
@@ -90,11 +95,11 @@ class FleetRun implements CollectorOwner {
   private failure: FleetError | undefined;
   private awaited: { isDone: () => boolean; resolve: () => void; reject: (error: Error) => void } | undefined;
 
-  constructor(settings: FleetSettings, observer: FleetObserver) {
+  constructor(settings: FleetSettings, workload: Workload, ledger: Ledger, observer: FleetObserver) {
     this.settings = settings;
+    this.workload = workload;
+    this.ledger = ledger;
     this.observer = observer;
-    this.ledger = new Ledger(settings.devices);
-    this.clientIdPrefix = `mote-${settings.seed.toString(36)}-`;
     this.log = new EventLog((event) => this.observer.handleEvent?.(event));
     // A stream that no device has.
     this.random = new Random(settings.seed, settings.devices);
@@ -102,15 +107,16 @@ class FleetRun implements CollectorOwner {
 
   async run(): Promise<FleetResult> {
     const { settings } = this;
+    await this.workload.prepare((text) => this.note('note', text));
     await this.openServer();
     await this.openCollector();
     this.memory.markBefore();
 
     const pool = this.makePool();
     this.note('phase', `connecting ${formatCount(settings.devices)} devices${rampText(settings)}`);
-    pool.connectAll();
+    pool.admissions.connectAll();
     this.turn();
-    await this.until(() => this.isAborted || pool.isComplete);
+    await this.until(() => this.isAborted || pool.admissions.isComplete);
     this.memory.markConnected();
 
     if (!this.isAborted) {
@@ -118,8 +124,9 @@ class FleetRun implements CollectorOwner {
       await this.until(() => this.isAborted || this.isSendingOver(pool));
     }
     if (this.isAborted) this.note('note', 'stopped early');
-    else pool.stopSending();
+    pool.stopSending(this.isAborted);
     await this.drain(pool);
+    await pool.measure();
     this.log.flush(this.elapsedMs, true);
     this.endTimelineInterval();
     const result = this.result(pool);
@@ -135,7 +142,7 @@ class FleetRun implements CollectorOwner {
     this.isOver = true;
     // It may be missing: the server's name may have been wrong.
     (this.collector as Collector | undefined)?.close();
-    this.pool?.close();
+    await this.pool?.close();
     await this.broker?.stop();
   }
 
@@ -168,8 +175,9 @@ class FleetRun implements CollectorOwner {
       this.note('note', `${this.server.name} does not speak MQTT 5.0: going on with 3.1.1`);
     }
     const { serverMaximumQos } = this.collector.driver.session.state;
-    if (settings.qos > serverMaximumQos) {
-      const asked = `and QoS ${settings.qos} was asked for`;
+    const { qos } = this.workload;
+    if (qos > serverMaximumQos) {
+      const asked = `and QoS ${qos} was asked for`;
       throw new FleetError(`${this.server.name} supports QoS ${serverMaximumQos} at most, ${asked}`);
     }
   }
@@ -182,9 +190,8 @@ class FleetRun implements CollectorOwner {
         platform: this.platform,
         protocolVersion: this.protocolVersion,
         // A name of its own for each run: what an earlier one left behind must not be delivered to this one.
-        clientId: `${this.clientIdPrefix}collector-${randomInt(0x1000000).toString(16)}`,
-        clientIdPrefix: this.clientIdPrefix,
-        ledger: this.ledger,
+        clientId: `${this.workload.clientIdPrefix}collector-${randomInt(0x1000000).toString(16)}`,
+        traffic: this.workload.traffic,
       },
       this,
     );
@@ -194,24 +201,24 @@ class FleetRun implements CollectorOwner {
     await this.until(() => collector.isReady);
   }
 
-  private makePool(): DevicePool {
-    const { settings, platform, protocolVersion, clientIdPrefix, ledger, log, random, startedMs } = this;
+  private makePool(): Pool {
+    const { settings, platform, protocolVersion } = this;
     const { isRetainAvailable } = this.collector.driver.session.state;
     if (!isRetainAvailable)
       this.note('note', 'the server retains nothing: births and wills are not retained');
-    const pool = new DevicePool({
-      settings,
+    const pool = this.workload.makePool({
       platform,
+      server: this.server,
       protocolVersion,
       isRetainAvailable,
-      clientIdPrefix,
-      ledger,
-      log,
-      random,
-      startedMs,
+      collector: this.collector,
+      ledger: this.ledger,
+      log: this.log,
+      random: this.random,
+      startedMs: this.startedMs,
       fail: (error) => this.fail(error),
     });
-    pool.isHeld = !this.collector.isReady;
+    pool.admissions.isHeld = !this.collector.isReady;
     this.pool = pool;
     if (this.broker === undefined) {
       const clientId = `${this.collector.clientId}-asks`;
@@ -222,33 +229,27 @@ class FleetRun implements CollectorOwner {
     return pool;
   }
 
-  private beginSending(pool: DevicePool): void {
-    const { durationMs, intervalMs, qos } = this.settings;
-    const seconds = formatDuration(durationMs);
-    this.begin(
-      'running',
-      `sending for ${seconds} at QoS ${qos}, each device every ${formatInterval(intervalMs)}`,
-    );
-    this.sendUntilMs = this.phaseMs + durationMs;
-    this.nextCommandMs = this.phaseMs;
+  private beginSending(pool: Pool): void {
+    this.begin('running', this.workload.sendingText);
+    this.sendUntilMs = this.phaseMs + this.settings.durationMs;
     pool.startSending(this.phaseMs);
   }
 
   /** The last messages come due just before the end, and may be a little late. */
-  private isSendingOver(pool: DevicePool): boolean {
+  private isSendingOver(pool: Pool): boolean {
     const overMs = performance.now() - this.sendUntilMs;
-    return overMs >= LAST_MESSAGES_MS || (overMs >= 0 && !pool.isSending);
+    return pool.isGone || overMs >= LAST_MESSAGES_MS || (overMs >= 0 && !pool.isSending);
   }
 
   /** Waits for what is under way: until it is all there, or nothing has come for a while. */
-  private async drain(pool: DevicePool): Promise<void> {
-    const { settings, ledger, collector } = this;
+  private async drain(pool: Pool): Promise<void> {
+    const { settings, ledger, collector, workload } = this;
     this.begin('draining', `sending stopped, ${messages(ledger.inFlight)} under way`);
     let movedMs = performance.now();
     let before = -1;
     await this.until(() => {
       const busy = pool.busyCount() + collector.driver.session.state.outbox.count;
-      const commands = collector.commandsSent - collector.commandsAnswered;
+      const commands = workload.traffic.commandsSent - workload.traffic.commandsAnswered;
       const left = ledger.inFlight + busy + commands;
       if (left === 0) return true;
       const nowMs = performance.now();
@@ -262,7 +263,7 @@ class FleetRun implements CollectorOwner {
   }
 
   /** Says goodbye for every device and clears what the run left on the server. */
-  private async leave(pool: DevicePool): Promise<void> {
+  private async leave(pool: Pool): Promise<void> {
     const { settings, protocolVersion, platform, collector } = this;
     clearTimeout(this.timer);
     this.isOver = true;
@@ -271,9 +272,7 @@ class FleetRun implements CollectorOwner {
     });
     collector.goodbye();
     if (this.broker !== undefined || protocolVersion === V5) return;
-    const clientIds = [collector.clientId];
-    if (settings.qos === 2) clientIds.push(...pool.devices.flatMap((device) => device?.clientId ?? []));
-    await forgetSessions(platform, settings, clientIds);
+    await forgetSessions(platform, settings, [collector.clientId, ...pool.lastingSessions()]);
   }
 
   // --- The loop --------------------------------------------------------------------------------------------------
@@ -284,10 +283,7 @@ class FleetRun implements CollectorOwner {
     if (this.isOver) return;
     const nowMs = performance.now();
     const { pool } = this;
-    const isRunning = this.phase === 'running';
-    const isBehind = isRunning && pool?.publishDue(nowMs, this.collector.isReady) === true;
-    pool?.advanceConnections(nowMs);
-    if (isRunning && nowMs >= this.nextCommandMs) this.sendCommand(nowMs);
+    const isBehind = pool?.advance(nowMs) === true;
     if (nowMs >= this.nextTimelineMs) this.endTimelineInterval();
     if (nowMs >= this.nextProgressMs) {
       this.nextProgressMs = nowMs + PROGRESS_MS;
@@ -299,24 +295,16 @@ class FleetRun implements CollectorOwner {
       setImmediate(this.turn); // what came in meanwhile goes first
       return;
     }
-    const waitMs = Math.ceil((pool?.nextMs(this.phase === 'running') ?? Infinity) - performance.now());
+    const waitMs = Math.ceil((pool?.nextMs() ?? Infinity) - performance.now());
     this.timer = setTimeout(this.turn, Math.min(TURN_MS_MAX, Math.max(1, waitMs)));
   };
-
-  private sendCommand(nowMs: number): void {
-    const { devices } = this.settings;
-    const perSecond = Math.min(COMMANDS_PER_SECOND_MAX, Math.max(2, devices / 100));
-    this.nextCommandMs = nowMs + 1000 / perSecond;
-    const index = this.random.nextBelow(devices);
-    if (this.pool?.devices[index]?.isConnected === true) this.collector.sendCommand(index);
-  }
 
   private endTimelineInterval(): void {
     this.nextTimelineMs += TIMELINE_MS;
     this.memory.sample();
     this.latency = this.ledger.takeLatencyInterval();
     const { sent, delivered } = this.ledger.totals();
-    const { connected = 0, errors = 0 } = this.pool ?? {};
+    const { connected = 0, errors = 0 } = this.pool?.admissions ?? {};
     this.recorder.add({ sent, delivered, connected, errors }, this.latency);
   }
 
@@ -325,10 +313,12 @@ class FleetRun implements CollectorOwner {
     if (this.observer.handleProgress === undefined || this.pool === undefined) return;
     const totals = this.ledger.totals();
     const { timeline } = this.recorder;
-    const { connected, reconnects, errors } = this.pool;
+    const { connected, reconnects, errors, admitted } = this.pool.admissions;
+    const bytesPerDevice = this.memory.bytesPerDevice(Math.max(1, admitted));
     const isRunning = phase === 'running';
     this.observer.handleProgress({
       phase,
+      firmware: this.pool.liveText(bytesPerDevice),
       elapsedMs: isRunning ? performance.now() - this.phaseMs : this.elapsedMs,
       durationMs: isRunning ? this.settings.durationMs : 0,
       devices: this.settings.devices,
@@ -396,7 +386,7 @@ class FleetRun implements CollectorOwner {
   handleCollectorReady(): void {
     if (this.pool !== undefined) {
       this.note('reconnect', 'the collector is back');
-      this.pool.isHeld = false;
+      this.pool.admissions.isHeld = false;
     }
     this.look();
   }
@@ -410,7 +400,7 @@ class FleetRun implements CollectorOwner {
       this.fail(new FleetError(`the collector lost its connection for good: ${text}`));
     } else {
       if (ending.wasConnected) this.note('fault', `the collector lost its connection: ${text}`);
-      this.pool.isHeld = true;
+      this.pool.admissions.isHeld = true;
     }
     this.look();
   }
@@ -422,34 +412,24 @@ class FleetRun implements CollectorOwner {
 
   // --- The result ------------------------------------------------------------------------------------------------
 
-  private result(pool: DevicePool): FleetResult {
-    const { settings, server, broker, ledger, collector } = this;
-    const { heldBack, unwatched, refusedMessages } = pool;
-    const remarks: string[] = [];
-    const readings = (count: number): string =>
-      `${formatCount(count)} ${count === 1 ? 'reading' : 'readings'}`;
-    if (heldBack > 0)
-      remarks.push(
-        `${readings(heldBack)} left out: this machine, the server or a connection did not keep up.`,
-      );
-    if (unwatched > 0) remarks.push(`${readings(unwatched)} left out while the collector had no connection.`);
-    if (refusedMessages > 0) remarks.push(`The server refused ${formatCount(refusedMessages)} messages.`);
+  private result(pool: Pool): FleetResult {
+    const { server, broker, ledger, collector, workload } = this;
+    const remarks = pool.remarks();
     if (this.isAborted) remarks.push('The run was stopped early.');
     return makeResult({
       startedAt: this.startedAt,
       elapsedMs: this.elapsedMs,
-      settings,
+      workload,
       protocolVersion: this.protocolVersion,
       broker: { url: redactUrl(server.url), embedded: broker !== undefined, name: this.brokerName },
       transport: server.transport,
       collector,
       pool,
-      memory: this.memory.report(Math.max(1, pool.admitted)),
+      memory: this.memory.report(Math.max(1, pool.admissions.admitted)),
       timeline: this.recorder.timeline,
       events: this.log.events,
       ledger,
       remarks,
-      clientIdOf: (index) => clientIdOf(this.clientIdPrefix, index),
     });
   }
 }

@@ -11,7 +11,9 @@ export type {
   FleetConnections,
   FleetEvent,
   FleetEventKind,
+  FleetFirmware,
   FleetHost,
+  FleetMachines,
   FleetMemory,
   FleetOutlier,
   FleetOutliers,
@@ -19,6 +21,7 @@ export type {
   FleetRates,
   FleetReportOptions,
   FleetResult,
+  FleetSpread,
   FleetTimeline,
 } from './report.ts';
 export type { DeviceTotals, LatencyBin, LatencySummary, LedgerTotals, Verdict } from './ledger.ts';

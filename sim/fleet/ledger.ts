@@ -252,14 +252,15 @@ export class Ledger {
  * a run that tried nothing proves nothing. QoS 0 may lose, QoS 1 may duplicate: those are remarks.
  *
  * @param totals taken after the drain, when nothing is under way any more
+ * @param isSilent devices may have nothing to send: then it is no failure that nothing was
  */
-export function verdict(totals: LedgerTotals, qos: number): Verdict {
+export function verdict(totals: LedgerTotals, qos: number, isSilent = false): Verdict {
   const reasons: string[] = [];
   const remarks: string[] = [];
   const count = (value: number): string => value.toLocaleString('en-US');
   const messages = (value: number): string => `${count(value)} ${value === 1 ? 'message' : 'messages'}`;
 
-  if (totals.sent === 0) reasons.push('Nothing was sent.');
+  if (totals.sent === 0 && !isSilent) reasons.push('Nothing was sent.');
   if (totals.lost > 0) {
     const text = `${messages(totals.lost)} of ${count(totals.sent)} lost at QoS ${qos}`;
     if (qos === 0) remarks.push(`${text}, which QoS 0 allows.`);

@@ -34,6 +34,13 @@ export class MemoryMeter {
     this.rssMax = Math.max(this.rssMax, process.memoryUsage.rss());
   }
 
+  /** Resident set of one of `devices`, null before they are connected. */
+  bytesPerDevice(devices: number): number | null {
+    const { before, connected } = this;
+    if (connected === undefined) return null;
+    return Math.max(0, Math.round((connected.rss - before.rss) / devices));
+  }
+
   report(devices: number): FleetMemory {
     this.sample();
     const { before, connected = before } = this;

@@ -1,5 +1,5 @@
 /**
- * The live view of a run. On a terminal: a block of six lines redrawn in place. Elsewhere: one plain line a second, so
+ * The live view of a run. On a terminal: a block of six or seven lines redrawn in place. Elsewhere: one plain line a second, so
  * that a log stays readable. Draws what a snapshot says; measures nothing itself.
  */
 import { createLogUpdate } from 'log-update';
@@ -18,6 +18,8 @@ import {
 /** The state of a run at one moment. Counters are since the start. */
 export interface ProgressSnapshot {
   phase: 'connecting' | 'running' | 'draining' | 'done';
+  /** What devices run and what it takes, in a few words, where they run firmware. */
+  firmware?: string | undefined;
   elapsedMs: number;
   /** What `elapsedMs` runs up to; 0 if there is no end. */
   durationMs: number;
@@ -52,7 +54,7 @@ type Paint = (text: string) => string;
 type Piece = readonly [text: string, paint?: Paint];
 
 /**
- * Draws the block: always six lines, none wider than `columns`.
+ * Draws the block: six lines, with firmware seven, none wider than `columns`.
  *
  * @param columns of the terminal, at least 1
  * @param colour false gives text without any escape sequence
@@ -104,6 +106,8 @@ export function renderProgress(snapshot: ProgressSnapshot, columns: number, colo
       ...alarm('out of order', snapshot.outOfOrder, paint.yellow),
     ],
   ];
+  if (snapshot.firmware !== undefined)
+    lines.splice(1, 0, [label('firmware'), [cleanText(snapshot.firmware)]]);
   return lines.map((line) => joinPieces(line, width)).join('\n');
 }
 
@@ -123,6 +127,7 @@ export function renderPlainProgress(snapshot: ProgressSnapshot): string {
     `duplicated=${snapshot.duplicated}`,
     `reconnects=${snapshot.reconnects}`,
     `errors=${snapshot.errors}`,
+    ...(snapshot.firmware === undefined ? [] : [`firmware=${JSON.stringify(cleanText(snapshot.firmware))}`]),
   ].join(' ');
 }
 

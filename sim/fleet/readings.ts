@@ -208,11 +208,12 @@ export function vapourPressureHpa(celsius: number): number {
 }
 
 /** A lithium cell's resting voltage by charge (0 empty … 1 full): steep at both ends, flat between. */
+const CELL_CURVE = [3.0, 3.45, 3.6, 3.67, 3.72, 3.77, 3.83, 3.91, 3.98, 4.06, 4.17];
+
 function cellVolts(charge: number): number {
-  const curve = [3.0, 3.45, 3.6, 3.67, 3.72, 3.77, 3.83, 3.91, 3.98, 4.06, 4.17];
-  const position = Math.min(charge, 1) * (curve.length - 1);
-  const index = Math.min(Math.floor(position), curve.length - 2);
-  return curve[index] + (curve[index + 1] - curve[index]) * (position - index);
+  const position = Math.min(charge, 1) * (CELL_CURVE.length - 1);
+  const index = Math.min(Math.floor(position), CELL_CURVE.length - 2);
+  return CELL_CURVE[index] + (CELL_CURVE[index + 1] - CELL_CURVE[index]) * (position - index);
 }
 
 /** Noise in -1 … 1 that is a smooth function of `position`: hashed knots at whole numbers, eased between. */

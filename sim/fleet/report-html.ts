@@ -7,7 +7,6 @@ import {
   formatCompact,
   formatCount,
   formatDuration,
-  formatInterval,
   formatLatency,
   formatLatencyTick,
   formatShare,
@@ -16,6 +15,7 @@ import { markup, NOTHING, raw, type HtmlValue, type Markup } from './html.ts';
 import { renderByteBars, renderDistribution, renderTimeChart, type ChartMark } from './html-charts.ts';
 import type { FleetEvent, FleetOutlier, FleetResult, FleetTimeline } from './report.ts';
 import { REPORT_STYLE } from './report-style.ts';
+import { engineText, loadText, machineRows } from './result-text.ts';
 
 /** More points than this cannot be told apart on a screen, and each costs bytes. */
 const CHART_POINTS_MAX = 150;
@@ -83,7 +83,8 @@ const CROSS = raw(
   '<svg viewBox="0 0 30 30" fill="none" stroke="currentColor" stroke-width="2.4" stroke-linecap="round" aria-hidden="true"><circle cx="15" cy="15" r="12.5"/><path d="m10.8 10.8 8.4 8.4m0-8.4-8.4 8.4"/></svg>',
 );
 
-function header({ options, protocol, broker, totals, verdict, ...result }: FleetResult): Markup {
+function header(result: FleetResult): Markup {
+  const { options, protocol, broker, totals, verdict } = result;
   const started = result.startedAt.replace('T', ' ').replace(/(\.\d+)?Z$/, ' UTC');
   const claim =
     totals.sent === 0
@@ -94,7 +95,7 @@ function header({ options, protocol, broker, totals, verdict, ...result }: Fleet
   return markup`<header>
     <p class="brand">${LOGO} motemq <span>fleet report</span></p>
     <h1>${formatCount(options.devices)} devices at QoS ${options.qos} for ${formatDuration(result.elapsedMs)}</h1>
-    <p class="lead"><span>${started}</span><span>MQTT ${protocol.version} over ${protocol.transport}</span><span>a message every ${formatInterval(options.intervalMs)}</span><span><code>${broker.url}</code></span></p>
+    <p class="lead"><span>${started}</span><span>MQTT ${protocol.version} over ${protocol.transport}</span><span>${loadText(result)}</span><span><code>${broker.url}</code></span></p>
     <section class="verdict ${verdict.ok ? 'pass' : 'fail'}" aria-label="Verdict">
       ${verdict.ok ? TICK : CROSS}
       <div>
@@ -105,7 +106,7 @@ function header({ options, protocol, broker, totals, verdict, ...result }: Fleet
   </header>`; // prettier-ignore
 }
 
-function tiles({ totals, rates, latency, bytes, memory, protocol }: FleetResult): Markup {
+function tiles({ totals, rates, latency, bytes, memory, protocol, firmware }: FleetResult): Markup {
   const tile = (name: string, figure: string, note: string): Markup => {
     // The unit is set smaller than the number.
     const [, value, unit] = /^(.*?)(?: (\D+))?$/.exec(figure) ?? ['', figure];
@@ -125,7 +126,7 @@ function tiles({ totals, rates, latency, bytes, memory, protocol }: FleetResult)
     ${tile('Latency, median', formatLatency(latency?.p50Ms ?? null), `90 % below ${formatLatency(latency?.p90Ms ?? null)}`)}
     ${tile('Latency, p99', formatLatency(latency?.p99Ms ?? null), `longest ${formatLatency(latency?.maxMs ?? null)}`)}
     ${tile('Saved by aliases', protocol.topicAliases ? formatShare(bytes.outWithoutAliases - bytes.wireOut, bytes.outWithoutAliases) : '–', `${formatBytes(bytes.wireOut)} written`)}
-    ${tile('Memory a device', formatBytes(memory.rssBytesPerDevice), `${formatBytes(memory.rssMaxBytes)} in all`)}
+    ${firmware?.machines === undefined ? tile('Memory a device', formatBytes(memory.rssBytesPerDevice), `${formatBytes(memory.rssMaxBytes)} in all`) : tile('Heap in use', `${formatCount(firmware.machines.slots.max)} slots`, `of ${formatCount(firmware.machines.slotsMax)}; ${formatCount(firmware.machines.chunkBytes.max)} bytes of chunks`)}
   </section>`; // prettier-ignore
 }
 
@@ -202,7 +203,8 @@ function panel(title: string, rows: readonly TableRow[], kind = 'figures'): Mark
   </div>`;
 }
 
-function accounts({ totals, latency, connections, memory, options, bytes }: FleetResult): Markup {
+function accounts(result: FleetResult): Markup {
+  const { totals, latency, connections, memory, options, bytes, firmware } = result;
   const part = (value: number): Markup =>
     markup`${formatCount(value)}<small>${formatShare(value, totals.sent)}</small>`;
   const bad = (value: number, isWrong: boolean): HtmlValue =>
@@ -223,6 +225,7 @@ function accounts({ totals, latency, connections, memory, options, bytes }: Flee
     ['Delivered more than once', bad(totals.duplicated, options.qos === 2)],
     ['Out of order', formatCount(totals.outOfOrder)],
     ['From outside this run', formatCount(totals.unexpected)],
+    ...(firmware === undefined ? [] : ([['Samples in them', markup`${formatCount(firmware.samples)}<small>${formatCount(firmware.dropped)} dropped</small>`]] as const)),
   ])}
   ${panel('Latency, publish to collector', [
     ['Shortest', ms(latency?.minMs)],
@@ -239,17 +242,35 @@ function accounts({ totals, latency, connections, memory, options, bytes }: Flee
     ['Refused', bad(connections.refused, true)],
     ['Lost or failed', bad(connections.failures, true)],
     ['Births and wills seen', `${formatCount(connections.births)} and ${formatCount(connections.wills)}`],
-    ['Commands received', markup`${formatCount(connections.commandsReceived)}<small>of ${formatCount(connections.commandsSent)}</small>`],
-    ['Commands answered', formatCount(connections.commandsAnswered)],
+    ...(firmware === undefined
+      ? ([
+          ['Commands received', markup`${formatCount(connections.commandsReceived)}<small>of ${formatCount(connections.commandsSent)}</small>`],
+          ['Commands answered', formatCount(connections.commandsAnswered)],
+        ] as const)
+      : ([['Commands obeyed', formatCount(connections.commandsReceived)]] as const)),
   ])}
-  ${panel('Memory and bytes', [
-    ['Resident memory a device', formatBytes(memory.rssBytesPerDevice)],
-    ['JavaScript heap a device', formatBytes(memory.heapBytesPerDevice)],
-    ['Buffers a device', formatBytes(memory.externalBytesPerDevice)],
-    ['Whole process, highest', markup`${formatBytes(memory.rssMaxBytes)}<small>${formatBytes(memory.rssBeforeBytes)} before</small>`],
+  ${panel(firmware?.machines === undefined ? 'Memory and bytes' : 'Machine of a device (median), bytes', [
+    ...memoryRows(result),
+    [firmware?.machines === undefined ? 'Whole process, highest' : 'This process, highest', markup`${formatBytes(memory.rssMaxBytes)}<small>${formatBytes(memory.rssBeforeBytes)} before</small>`],
     ['MQTT bytes written', formatBytes(bytes.wireOut)],
     ['MQTT bytes read', formatBytes(bytes.wireIn)],
   ])}`; // prettier-ignore
+}
+
+/** What a device takes: of this process, or of its machine. */
+function memoryRows(result: FleetResult): TableRow[] {
+  const { memory, firmware } = result;
+  if (firmware?.machines === undefined) {
+    return [
+      ['Resident memory a device', formatBytes(memory.rssBytesPerDevice)],
+      ['JavaScript heap a device', formatBytes(memory.heapBytesPerDevice)],
+      ['Buffers a device', formatBytes(memory.externalBytesPerDevice)],
+    ];
+  }
+  return machineRows(result).map(({ name, value, detail }) => [
+    name[0].toUpperCase() + name.slice(1),
+    markup`${value}<small>${detail}</small>`,
+  ]);
 }
 
 function outliers({ outliers: worst }: FleetResult): Markup {
@@ -296,13 +317,14 @@ function timelineTable(timeline: FleetTimeline): Markup {
       <tbody>${timeline.sent.map((_, index) => row(index))}</tbody></table></div></details>`; // prettier-ignore
 }
 
-function theRun({ options, broker, protocol, host, rates }: FleetResult): Markup {
+function theRun({ options, broker, protocol, host, rates, firmware }: FleetResult): Markup {
   const code = (text: string): Markup => markup`<code>${text}</code>`;
   const maximum = (value: number | undefined): string =>
     value === undefined ? 'not sent' : formatCount(value);
   return markup`${panel('Options', [
     ['Devices', formatCount(options.devices)],
-    ['Interval', `${formatCount(options.intervalMs)} ms`],
+    ...(firmware === undefined ? [] : ([['Firmware', code(firmware.file)], ['Runs', engineText(firmware.engine)], ['Format', firmware.format]] as const)),
+    ...(options.intervalMs === undefined ? [] : ([['Interval', `${formatCount(options.intervalMs)} ms`]] as const)),
     ['Duration', formatDuration(options.durationSeconds * 1000)],
     ['QoS', options.qos],
     ['Topic', code(options.topic)],

@@ -15,6 +15,8 @@ export interface FleetResult {
   /** From `startedAt` until the last message was accounted for or given up. */
   elapsedMs: number;
   options: FleetReportOptions;
+  /** Of devices that ran firmware. */
+  firmware?: FleetFirmware;
   broker: FleetBroker;
   protocol: FleetProtocol;
   host: FleetHost;
@@ -37,15 +39,59 @@ export interface FleetResult {
 /** What the run was asked to do. */
 export interface FleetReportOptions {
   devices: number;
-  /** Between two messages of one device. */
-  intervalMs: number;
+  /** Between two messages of one device; not there where that is the firmware's affair. */
+  intervalMs?: number;
   durationSeconds: number;
   qos: 0 | 1 | 2;
-  /** The pattern, with its `%c` and `%i` still in it. */
+  /** Of telemetry: the pattern, with its `%c` and `%i` still in it, or with the firmware's `{id}`. */
   topic: string;
   /** Connections started per second; 0 means all at once. */
   rampPerSecond: number;
   seed: number;
+}
+
+/** The firmware that every device ran, and what it did apart from messages. */
+export interface FleetFirmware {
+  /** Name of the file, without its folder. */
+  file: string;
+  /** The definition's. */
+  id: string;
+  format: 'json' | 'cbor';
+  /** `node`: the runtime on this process's sockets. `xs`: each device in an XS machine of an ESP32's size. */
+  engine: 'node' | 'xs';
+  /** Samples in the messages that were sent. */
+  samples: number;
+  /** Samples that devices lost: their buffers were full, or a message was refused. */
+  dropped: number;
+  /** Messages that went out at the end of the run although no batch was full or old enough. */
+  flushed: number;
+  /** What devices reported as gone wrong: a sensor that threw, a subscription that was refused. */
+  errors: number;
+  machines?: FleetMachines;
+}
+
+/** XS machines: figures of all that were alive at the end, or that have ended by themselves. */
+export interface FleetMachines {
+  count: number;
+  /** Ended by themselves: memory full, an exception nobody caught. A board would have reset. */
+  died: number;
+  /** Sizes of each. A slot has 16 bytes on an ESP32, whatever it has here. */
+  slotsMax: number;
+  chunkBytesMax: number;
+  /** What is needed: the most that collections left, once all were connected and after the run. */
+  slots: FleetSpread;
+  chunkBytes: FleetSpread;
+  /** High-water marks. Garbage counts until it is collected, and it is collected when there is no room. */
+  slotsPeak: FleetSpread;
+  chunkBytesPeak: FleetSpread;
+  /** Instructions and the like while sending, drain included. */
+  computronsPerSecond: FleetSpread;
+}
+
+/** Of one figure over all machines. */
+export interface FleetSpread {
+  median: number;
+  max: number;
 }
 
 export interface FleetBroker {

@@ -22,6 +22,8 @@ export interface Server {
   name: string;
   /** What the report calls it: `TCP`, `TLS`, `WebSocket`, `WebSocket over TLS`. */
   transport: string;
+  /** Where a socket leads to it; undefined for WebSocket. */
+  target: SocketTarget | undefined;
   userName: string | undefined;
   password: string | undefined;
   createTransport(receiver: TransportReceiver): ClientTransport;
@@ -62,6 +64,7 @@ export function parseServer(text: string, trust: TrustOptions): Server {
     url: text.includes('://') ? text : `mqtt://${text}`,
     name: `${url.hostname}:${port}`,
     transport: scheme.transport,
+    target: scheme.isWebSocket ? undefined : target,
     userName: url.username === '' ? undefined : decodeURIComponent(url.username),
     password: url.password === '' ? undefined : decodeURIComponent(url.password),
     createTransport: scheme.isWebSocket

@@ -37,6 +37,17 @@ export interface FleetOptions {
   keepAliveSeconds?: number | undefined;
   /** How long the drain may go on without anything arriving; default 10. */
   drainSeconds?: number | undefined;
+  /**
+   * Path of a firmware file (docs/device.md) that every device runs. How often devices send, at which QoS and where is
+   * the firmware's affair then. Default, with `engine`: that of a climate sensor.
+   */
+  firmware?: string | undefined;
+  /** `node` (default): in this process. `xs`: each device in an XS machine of an ESP32's size; 20 devices by default. */
+  engine?: 'node' | 'xs' | undefined;
+  /** With firmware: what ids begin with instead of the firmware's; `-00001` and so on follows. */
+  id?: string | undefined;
+  /** With `xs`: files of modules by specifier, in place of those that ship for boards or besides them. */
+  modules?: Readonly<Record<string, string>> | undefined;
   /** Stops sending early when it aborts; the run then drains and gives its result as ever. */
   signal?: AbortSignal | undefined;
 }
@@ -60,9 +71,25 @@ export interface FleetSettings {
   keepAliveSeconds: number;
   drainMs: number;
   signal: AbortSignal | undefined;
+  /** Undefined: devices are made up, and what is above about sending holds. */
+  firmware: FirmwareSettings | undefined;
+}
+
+/** Of devices that run firmware. */
+export interface FirmwareSettings {
+  /** Undefined: the default one. */
+  path: string | undefined;
+  engine: 'node' | 'xs';
+  id: string | undefined;
+  modules: Readonly<Record<string, string>>;
 }
 
 export const TOPIC_DEFAULT = 'fleet/%c/telemetry';
+const DEVICES_DEFAULT = 1000;
+/** Each is a process. */
+const MACHINES_DEFAULT = 20;
+/** What is the firmware's to say. */
+const SAID_BY_FIRMWARE = ['intervalMs', 'qos', 'topic', 'keepAliveSeconds'] as const;
 
 /** Throws a FleetError that names the first option that is wrong. */
 export function settingsOf(options: FleetOptions): FleetSettings {
@@ -72,7 +99,9 @@ export function settingsOf(options: FleetOptions): FleetSettings {
   const password = options.password ?? server?.password;
   if (password !== undefined && userName === undefined)
     throw new FleetError('it needs a user name', 'password');
+  const firmware = firmwareSettingsOf(options);
   const qos = integer('qos', options.qos ?? 1, 0, 2);
+  const devicesDefault = firmware?.engine === 'xs' ? MACHINES_DEFAULT : DEVICES_DEFAULT;
   const protocolVersion =
     options.mqttVersion === undefined ? undefined : options.mqttVersion === '5.0' ? V5 : V3_1_1;
   if (server === undefined && protocolVersion === V5) {
@@ -83,7 +112,7 @@ export function settingsOf(options: FleetOptions): FleetSettings {
   }
   return {
     server,
-    devices: integer('devices', options.devices ?? 1000, 1, 100_000),
+    devices: integer('devices', options.devices ?? devicesDefault, 1, 100_000),
     intervalMs: integer('intervalMs', options.intervalMs ?? 1000, 1, 86_400_000),
     durationMs: Math.round(number('durationSeconds', options.durationSeconds ?? 10, 0, 31_536_000) * 1000),
     qos: qos === 0 ? 0 : qos === 1 ? 1 : 2,
@@ -97,7 +126,28 @@ export function settingsOf(options: FleetOptions): FleetSettings {
     keepAliveSeconds: integer('keepAliveSeconds', options.keepAliveSeconds ?? 30, 0, 65_535),
     drainMs: number('drainSeconds', options.drainSeconds ?? 10, 0, 86_400) * 1000,
     signal: options.signal,
+    firmware,
   };
+}
+
+function firmwareSettingsOf(options: FleetOptions): FirmwareSettings | undefined {
+  const { firmware, engine, id, modules } = options;
+  if (firmware === undefined && engine === undefined) {
+    if (id !== undefined) throw new FleetError('it is for devices that run firmware', 'id');
+    return undefined;
+  }
+  for (const name of SAID_BY_FIRMWARE) {
+    if (options[name] !== undefined) {
+      throw new FleetError('devices that run firmware do as the firmware says: change that', name);
+    }
+  }
+  if (engine !== undefined && engine !== 'node' && engine !== 'xs') {
+    throw new FleetError(`must be node or xs, not ${String(engine)}`, 'engine');
+  }
+  if (id !== undefined && !/^[^/+#\0]+$/.test(id)) {
+    throw new FleetError('must be text without /, + and #', 'id');
+  }
+  return { path: firmware, engine: engine ?? 'node', id, modules: modules ?? {} };
 }
 
 function number(name: string, value: number, lowest: number, highest: number): number {

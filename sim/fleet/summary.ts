@@ -10,7 +10,6 @@ import {
   formatClock,
   formatCount,
   formatDuration,
-  formatInterval,
   formatLatency,
   formatLatencyTick,
   formatShare,
@@ -20,6 +19,7 @@ import {
   textWidth,
 } from './format.ts';
 import type { FleetEventKind, FleetOutlier, FleetResult } from './report.ts';
+import { engineText, loadText, machineRows } from './result-text.ts';
 
 export interface SummaryOptions {
   /** The terminal's columns; the summary uses 60 to 100. Default 100. */
@@ -69,7 +69,7 @@ export function renderSummary(result: FleetResult, options: SummaryOptions = {})
     section('Latency, publish to collector', latencyRows(result), sectionColumns, paint),
     section('Connections', connectionRows(result, paint), sectionColumns, paint),
     section('Bytes of MQTT, all devices', byteRows(result), sectionColumns, paint),
-    section('Memory of this process', memoryRows(result), sectionColumns, paint),
+    section(memoryTitle(result), memoryRows(result), sectionColumns, paint),
     section('Run', runRows(result), sectionColumns, paint),
   ];
   const lines = [...heading(result, columns, paint), ''];
@@ -93,7 +93,7 @@ function heading(result: FleetResult, columns: number, paint: Painter): string[]
   const claim = `${share} of ${formatCount(totals.sent)} messages delivered at QoS ${options.qos}`;
   const what = [
     `${formatCount(options.devices)} devices`,
-    `a message every ${formatInterval(options.intervalMs)}`,
+    loadText(result),
     formatDuration(result.elapsedMs),
     `MQTT ${protocol.version}`,
     result.broker.url,
@@ -124,7 +124,7 @@ function bullet(mark: string, sentence: string, room: number): string[] {
   return lines.map((text, index) => `${INDENT}${index === 0 ? mark : ' '} ${fitText(text, room - 2)}`);
 }
 
-function messageRows({ totals, rates, options }: FleetResult, paint: Painter): Row[] {
+function messageRows({ totals, rates, options, firmware }: FleetResult, paint: Painter): Row[] {
   const fatal = options.qos > 0 ? paint.red : paint.yellow;
   const rows: Row[] = [
     { label: 'sent', value: formatCount(totals.sent), detail: `${formatCount(rates.sentPerSecondMean)}/s` },
@@ -151,6 +151,10 @@ function messageRows({ totals, rates, options }: FleetResult, paint: Painter): R
       value: formatCount(totals.unacknowledged),
       ...alarm(totals.unacknowledged, paint.yellow),
     });
+  }
+  if (firmware !== undefined) {
+    const dropped = `${formatCount(firmware.dropped)} dropped`;
+    rows.push({ label: 'samples in them', value: formatCount(firmware.samples), detail: dropped });
   }
   return rows;
 }
@@ -183,7 +187,8 @@ function mergeBins(
   return { fromMs: group[0].fromMs, toMs: group[group.length - 1].toMs, count };
 }
 
-function connectionRows({ connections }: FleetResult, paint: Painter): Row[] {
+function connectionRows(result: FleetResult, paint: Painter): Row[] {
+  const { connections } = result;
   return [
     { label: 'connects', value: formatCount(connections.connects) },
     {
@@ -199,12 +204,20 @@ function connectionRows({ connections }: FleetResult, paint: Painter): Row[] {
     },
     { label: 'births seen', value: formatCount(connections.births) },
     { label: 'wills seen', value: formatCount(connections.wills) },
-    {
-      label: 'commands',
-      value: formatCount(connections.commandsSent),
-      detail: `${formatCount(connections.commandsAnswered)} answered`,
-    },
+    commandRow(result),
   ];
+}
+
+/** Who commands devices with firmware is not the fleet: it sees what they obeyed. */
+function commandRow({ connections, firmware }: FleetResult): Row {
+  if (firmware !== undefined) {
+    return { label: 'commands obeyed', value: formatCount(connections.commandsReceived) };
+  }
+  return {
+    label: 'commands',
+    value: formatCount(connections.commandsSent),
+    detail: `${formatCount(connections.commandsAnswered)} answered`,
+  };
 }
 
 function byteRows({ bytes, totals, protocol }: FleetResult): Row[] {
@@ -226,7 +239,15 @@ function byteRows({ bytes, totals, protocol }: FleetResult): Row[] {
   ];
 }
 
-function memoryRows({ memory }: FleetResult): Row[] {
+function memoryTitle({ firmware }: FleetResult): string {
+  return firmware?.machines === undefined ? 'Memory of this process' : 'Heap of a machine, median';
+}
+
+function memoryRows(result: FleetResult): Row[] {
+  const { memory, firmware } = result;
+  if (firmware?.machines !== undefined) {
+    return machineRows(result).map(({ name, value, detail }) => ({ label: name, value, detail }));
+  }
   return [
     { label: 'a device', value: formatBytes(memory.rssBytesPerDevice), detail: 'resident' },
     { label: '', value: formatBytes(memory.heapBytesPerDevice), detail: 'JavaScript heap' },
@@ -235,9 +256,11 @@ function memoryRows({ memory }: FleetResult): Row[] {
   ];
 }
 
-function runRows({ options, broker, host, protocol }: FleetResult): Row[] {
+function runRows({ options, broker, host, protocol, firmware }: FleetResult): Row[] {
   const brokerName = broker.name ?? (broker.embedded ? 'embedded' : 'unknown broker');
+  const what = firmware === undefined ? [] : [`${firmware.file} ${engineText(firmware.engine)}`];
   return [
+    ...what.map((detail) => ({ label: 'firmware', value: '', detail: cleanText(detail) })),
     { label: 'broker', value: '', detail: cleanText(`${brokerName}, ${protocol.transport}`) },
     { label: 'topic', value: '', detail: cleanText(options.topic) },
     { label: 'seed', value: '', detail: String(options.seed) },

@@ -13,8 +13,6 @@ import type { Readings } from './readings.ts';
 
 /** Bytes of the longest telemetry: a client id, the readings, the host's. */
 const TELEMETRY_BYTES_MAX = 1024;
-/** The part of it that {@link TelemetryReader} looks at ends before this. */
-export const TELEMETRY_HEAD_BYTES = 256;
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 

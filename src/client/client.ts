@@ -3,7 +3,9 @@
  */
 import { check, checkInteger } from '../assert.ts';
 import { OK } from '../status.ts';
-import { decodeUtf8 } from '../wire/utf8.ts';
+import { decodeText } from '../wire/text.ts';
+import { byteLengthAt } from '../packets/packet.ts';
+import { clientIdOffset } from '../session/connecting.ts';
 import {
   EVENT_AUTHENTICATE,
   EVENT_AUTHENTICATED,
@@ -120,8 +122,9 @@ export class Client extends Emitter<ClientEvents> implements DriverOwner, Subscr
 
   /** The client identifier, the one the server assigned if it did. */
   get clientId(): string {
-    const bytes = this.driver.session.state.fields.clientId;
-    return decodeUtf8(bytes, 0, bytes.length);
+    const { state } = this.driver.session;
+    const at = clientIdOffset(state) + 2;
+    return decodeText(state.connect, at, at + byteLengthAt(state.connect, at));
   }
 
   get isConnected(): boolean {

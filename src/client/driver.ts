@@ -273,7 +273,7 @@ export class Driver {
   /** The network is back: connects at once if the next attempt is being waited for, and has patience anew. */
   retry(): void {
     const { state } = this.session;
-    state.backoff.reset();
+    state.attempts = 0;
     if (state.connection === WAITING) this.connect();
   }
 

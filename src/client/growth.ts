@@ -25,13 +25,8 @@ export function sizeFor(byteLength: number, least: number): number {
 
 /** Makes room for CONNECT. */
 export function growForConnect(session: Session, bytesMax: number): void {
-  const { fields, authenticationData } = session.state;
-  let byteLength =
-    64 + fields.propertiesByteLength + fields.willPropertiesByteLength + fields.clientId.length;
-  byteLength += authenticationData?.length ?? 0;
-  byteLength += (fields.userName?.length ?? 0) + (fields.password?.length ?? 0);
-  byteLength += (fields.willTopic?.length ?? 0) + fields.willPayload.length;
-  growTransmit(session, byteLength, bytesMax);
+  const { connect, authenticationData } = session.state;
+  growTransmit(session, 16 + connect.length + (authenticationData?.length ?? 0), bytesMax);
 }
 
 /** Makes the transmit ring larger, if it is too small for a packet of `byteLength` or merely small; or returns false. */

@@ -2,7 +2,6 @@
  * Received messages as objects of their own, and the properties of packets as plain values.
  */
 import { decodeText as decodeAnyText } from '../wire/text.ts';
-import { decodeUtf8 } from '../wire/utf8.ts';
 import type { Packet } from '../packets/packet.ts';
 import { Property, readProperty } from '../packets/properties.ts';
 import {
@@ -97,8 +96,8 @@ export function readProperties(packet: Packet, bytes: Uint8Array): PacketPropert
     const { row, offset, byteLength } = property;
     if (row === P_USER_PROPERTY) {
       const { valueOffset, valueByteLength } = property;
-      const value = decodeUtf8(bytes, valueOffset, valueOffset + valueByteLength);
-      (result.userProperties ??= []).push([decodeUtf8(bytes, offset, offset + byteLength), value]);
+      const value = decodeAnyText(bytes, valueOffset, valueOffset + valueByteLength);
+      (result.userProperties ??= []).push([decodeAnyText(bytes, offset, offset + byteLength), value]);
     } else if (row === P_SUBSCRIPTION_IDENTIFIER) {
       (result.subscriptionIdentifiers ??= []).push(property.value);
     } else if (row === P_CORRELATION_DATA) {
@@ -110,7 +109,7 @@ export function readProperties(packet: Packet, bytes: Uint8Array): PacketPropert
       if (key === undefined) continue;
       const isText = byteLengthIsText(row);
       (result as Record<string, unknown>)[key] = isText
-        ? decodeUtf8(bytes, offset, offset + byteLength)
+        ? decodeAnyText(bytes, offset, offset + byteLength)
         : property.value;
     }
   }

@@ -2,7 +2,7 @@
  * Topic Names as strings, remembered: a device hears the same few names again and again, and a string made once is
  * cheaper than the same string made a thousand times.
  */
-import { decodeUtf8 } from '../wire/utf8.ts';
+import { decodeText } from '../wire/text.ts';
 import { isEqualRange } from '../wire/bytes.ts';
 
 export class TopicNames {
@@ -23,7 +23,7 @@ export class TopicNames {
     const known = this.bytes[place];
     if (known?.length === byteLength && isEqualRange(known, 0, bytes, at, byteLength))
       return this.names[place];
-    const name = decodeUtf8(bytes, at, at + byteLength);
+    const name = decodeText(bytes, at, at + byteLength);
     this.bytes[place] = bytes.slice(at, at + byteLength);
     this.names[place] = name;
     return name;

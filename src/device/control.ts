@@ -3,6 +3,7 @@
  * configuration and what is in force. Seldom enough to make garbage. Knows neither timers nor samples.
  */
 import { codedError } from '../assert.ts';
+import { byteLengthAt } from '../packets/packet.ts';
 import { PropertyWriter } from '../packets/properties.ts';
 import { P_CORRELATION_DATA, P_RESPONSE_TOPIC } from '../packets/property-table.ts';
 import type { SessionEvent } from '../session/event.ts';
@@ -188,9 +189,8 @@ export class Control<Io> {
     } else this.publishBytes(this.statusTopic, encodeText(status), 0, nowMs);
   }
 
-  /** A message came: a configuration or a command. */
+  /** A message came: a configuration, a command, or (then it has no topic) the rest of one that is too large. */
   handleMessage(event: SessionEvent, nowMs: number): void {
-    if (event.fragmentOffset > 0) return; // of what was too large
     if (hasName(event, this.commandPrefix)) this.obey(event, nowMs);
     else if (hasName(event, this.configTopic) && event.topicByteLength === this.configTopic.length) {
       this.configure(event, nowMs);
@@ -243,11 +243,11 @@ export class Control<Io> {
     let properties: PropertyWriter | null = null;
     if (this.isV5 && packet.has(P_RESPONSE_TOPIC)) {
       const at = packet.values[P_RESPONSE_TOPIC];
-      topic = bytes.subarray(at, at + packet.byteLengths[P_RESPONSE_TOPIC]);
+      topic = bytes.subarray(at, at + byteLengthAt(bytes, at));
     }
     if (this.isV5 && packet.has(P_CORRELATION_DATA)) {
       const at = packet.values[P_CORRELATION_DATA];
-      const data = bytes.subarray(at, at + packet.byteLengths[P_CORRELATION_DATA]);
+      const data = bytes.subarray(at, at + byteLengthAt(bytes, at));
       properties = new PropertyWriter(new Uint8Array(3 + data.length));
       properties.addBytes(P_CORRELATION_DATA, data);
     }

@@ -70,19 +70,12 @@ export function writeInteger(bytes: Uint8Array, at: number, value: number): numb
 function writeWhole(bytes: Uint8Array, at: number, parts: Float64Array): number {
   const whole = parts[0];
   if (whole < 100000000) return writeDigits(bytes, at, whole | 0, 1);
-  let high = Math.floor(whole / 1e16);
-  let low = whole - high * 1e16;
-  // Beyond 2 to the 53rd the quotient may have been rounded up to the next integer; the products are exact.
-  if (low < 0) {
-    high -= 1;
-    low += 1e16;
-  }
-  let middle = Math.floor(low / 1e8);
-  low -= middle * 1e8;
-  if (low < 0) {
-    middle -= 1;
-    low += 1e8;
-  }
+  // All of it is exact: products and differences have 53 bits at most, and no quotient is so near below an integer that
+  // it would be rounded to it (for the second, 1e-8 is more than half of its last bit; all of the first were tried).
+  const high = Math.floor(whole / 1e16);
+  const rest = whole - high * 1e16;
+  const middle = Math.floor(rest / 1e8);
+  const low = rest - middle * 1e8;
   if (high > 0) at = writeDigits(bytes, at, high | 0, 1);
   at = writeDigits(bytes, at, middle | 0, high > 0 ? 8 : 1);
   return writeDigits(bytes, at, low | 0, 8);

@@ -4,12 +4,13 @@
 import { NO_SPACE, OK } from '../status.ts';
 import { copyBytes } from '../wire/bytes.ts';
 import { varintByteLength, writeVarint } from '../wire/varint.ts';
+import { decodePacketId } from './fields.ts';
 import type { Packet } from './packet.ts';
 import { decodePropertySection } from './properties.ts';
 import { P_USER_PROPERTY } from './property-table.ts';
 import { isReasonCodeValid } from './reason-codes.ts';
 import { PUBREL, V5 } from './types.ts';
-import { FIELD_TRUNCATED, INVALID_REASON_CODE, PACKET_ID_ZERO, TRAILING_BYTES } from './violations.ts';
+import { INVALID_REASON_CODE, TRAILING_BYTES } from './violations.ts';
 
 /** Decodes what is behind the fixed header of one of the four; `packet.type` and `packet.end` are set. */
 export function decodeAck(
@@ -20,14 +21,8 @@ export function decodeAck(
   packet: Packet,
 ): number {
   const end = packet.end;
-  packet.reasonCode = 0;
-  packet.present = 0;
-  packet.propertiesOffset = end;
-  packet.propertiesEnd = end;
-  if (at + 2 > end) return packet.refuse(FIELD_TRUNCATED, at);
-  packet.packetId = (bytes[at] << 8) | bytes[at + 1];
-  if (packet.packetId === 0) return packet.refuse(PACKET_ID_ZERO, at); // [MQTT-2.2.1-5]
-  at += 2;
+  at = decodePacketId(bytes, at, packet);
+  if (at < 0) return at;
   if (at === end) return OK; // the reason code is left out: success (3.4.2.1)
   if (protocolVersion !== V5) return packet.refuse(TRAILING_BYTES, at);
   packet.reasonCode = bytes[at];

@@ -4,21 +4,21 @@
  * The encoders are plain functions beside each packet's decoder. A decoder keeps no state between calls but its
  * settings, so a packet that is not whole yet costs nothing but its bytes.
  */
-import { NEED_DATA, OK } from '../status.ts';
+import { NEED_DATA } from '../status.ts';
 import { PACKET_BYTES_MAX } from '../limits.ts';
+import { fillTable } from '../wire/table.ts';
 import { VARINT_TRUNCATED, readVarint, varintByteLength } from '../wire/varint.ts';
 import { decodeAck } from './acks.ts';
-import { decodeConnack, decodeConnect } from './connect.ts';
+import { decodeConnack } from './connect.ts';
 import { decodeEmpty, decodeReason } from './control.ts';
 import type { Packet } from './packet.ts';
 import { decodePublish } from './publish.ts';
-import { decodeFilters, decodeReasonCodes } from './subscribe.ts';
+import { decodeReasonCodes } from './subscribe.ts';
 import {
   AUTH,
   CONNACK,
   CONNECT,
   DISCONNECT,
-  PINGREQ,
   PINGRESP,
   PUBACK,
   PUBCOMP,
@@ -27,9 +27,7 @@ import {
   PUBREL,
   SENDERS,
   SUBACK,
-  SUBSCRIBE,
   UNSUBACK,
-  UNSUBSCRIBE,
   V5,
 } from './types.ts';
 import {
@@ -62,7 +60,18 @@ export interface Codec {
 }
 
 /** Flags the fixed header must have, by type; PUBLISH's mean something (2.1.3). */
-const FLAGS = new Uint8Array([0, 0, 0, 0, 0, 0, 2, 0, 2, 0, 2, 0, 0, 0, 0, 0]);
+const FLAGS = fillTable(new Uint8Array(16), 1, '0000002020200000');
+
+/**
+ * Reads what is behind the fixed header of the packets that only clients send, as `decodeRequest` in requests.ts does.
+ * `at` is where that begins, `packet.end` where it ends; returns OK or VIOLATION.
+ */
+export type RequestDecoder = (
+  bytes: Uint8Array,
+  at: number,
+  protocolVersion: number,
+  packet: Packet,
+) => number;
 
 /** The codec in TypeScript. */
 export class Decoder {
@@ -70,13 +79,18 @@ export class Decoder {
   sender: number;
   maximumPacketSize: number;
   windowByteLength: number;
+  requests: RequestDecoder | null;
 
-  /** Reads `protocolVersion` as sent by `sender`; both limits are the largest there are. */
-  constructor(protocolVersion: number, sender: number) {
+  /**
+   * Reads `protocolVersion` as sent by `sender`; both limits are the largest there are. `requests` is `decodeRequest`, or
+   * null for who only reads what servers send, such as a session, and need not carry it: a client's packets are refused.
+   */
+  constructor(protocolVersion: number, sender: number, requests: RequestDecoder | null) {
     this.protocolVersion = protocolVersion;
     this.sender = sender;
     this.maximumPacketSize = PACKET_BYTES_MAX;
     this.windowByteLength = PACKET_BYTES_MAX;
+    this.requests = requests;
   }
 
   /** See Codec. */
@@ -136,9 +150,12 @@ export class Decoder {
   /** What is behind the fixed header of a whole packet other than PUBLISH. */
   decodeBody(bytes: Uint8Array, at: number, packet: Packet): number {
     const version = this.protocolVersion;
+    // What may be left out.
+    packet.reasonCode = 0;
+    packet.present = 0;
+    packet.propertiesOffset = packet.end;
+    packet.propertiesEnd = packet.end;
     switch (packet.type) {
-      case CONNECT:
-        return decodeConnect(bytes, at, packet);
       case CONNACK:
         return decodeConnack(bytes, at, version, this.sender, packet);
       case PUBACK:
@@ -146,20 +163,18 @@ export class Decoder {
       case PUBREL:
       case PUBCOMP:
         return decodeAck(bytes, at, version, this.sender, packet);
-      case SUBSCRIBE:
-      case UNSUBSCRIBE:
-        return decodeFilters(bytes, at, version, packet);
       case SUBACK:
       case UNSUBACK:
         return decodeReasonCodes(bytes, at, version, this.sender, packet);
-      case PINGREQ:
       case PINGRESP:
         return decodeEmpty(at, packet);
       case DISCONNECT:
       case AUTH:
         return decodeReason(bytes, at, version, this.sender, packet);
       default:
-        return OK;
+        return this.requests === null
+          ? packet.refuse(WRONG_SENDER, packet.offset)
+          : this.requests(bytes, at, version, packet);
     }
   }
 }

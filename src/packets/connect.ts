@@ -14,6 +14,7 @@ import {
   writeSection,
   writeTwoBytes,
 } from './fields.ts';
+import { ConnectPart } from './packet.ts';
 import type { Packet } from './packet.ts';
 import { decodePropertySection } from './properties.ts';
 import { IN_WILL, P_USER_PROPERTY } from './property-table.ts';
@@ -40,6 +41,12 @@ import {
   UNSUPPORTED_VERSION,
 } from './violations.ts';
 
+/** Where things are behind the fixed header of a CONNECT (3.1.2); the Protocol Name comes first. */
+export const CONNECT_VERSION = 6;
+export const CONNECT_FLAGS = 7;
+export const CONNECT_KEEP_ALIVE = 8;
+export const CONNECT_PROPERTIES = 10;
+
 const USER_PROPERTY = 1 << P_USER_PROPERTY;
 
 /** Decodes what is behind the fixed header of a CONNECT, 5.0 or 3.1.1 by its own Protocol Version. */
@@ -61,11 +68,13 @@ export function decodeConnect(bytes: Uint8Array, at: number, packet: Packet): nu
   if (at >= end) return packet.refuse(FIELD_TRUNCATED, at);
   const version = bytes[at];
   if (version !== V5 && version !== V3_1_1) return packet.refuse(UNSUPPORTED_VERSION, at);
-  packet.protocolVersion = version;
+  const connect = packet.connect ?? new ConnectPart();
+  packet.connect = connect;
+  connect.protocolVersion = version;
   at++;
   if (at >= end) return packet.refuse(FIELD_TRUNCATED, at);
   const flags = bytes[at];
-  packet.connectFlags = flags;
+  connect.flags = flags;
   packet.qos = (flags >> 3) & 3;
   if ((flags & 1) !== 0) return packet.refuse(RESERVED_FLAGS, at); // [MQTT-3.1.2-3]
   if (packet.qos === 3) return packet.refuse(INVALID_CONNECT_FLAGS, at); // [MQTT-3.1.2-12]
@@ -77,36 +86,30 @@ export function decodeConnect(bytes: Uint8Array, at: number, packet: Packet): nu
   }
   at++;
   if (at + 2 > end) return packet.refuse(FIELD_TRUNCATED, at);
-  packet.keepAliveSeconds = (bytes[at] << 8) | bytes[at + 1];
+  connect.keepAliveSeconds = (bytes[at] << 8) | bytes[at + 1];
   at += 2;
-  packet.present = 0;
-  packet.propertiesOffset = at;
-  packet.propertiesEnd = at;
   if (version === V5) {
     at = decodePropertySection(bytes, at, end, 1 << CONNECT, USER_PROPERTY, packet);
     if (at < 0) return at;
   }
-  return decodeConnectPayload(bytes, at, packet);
+  return decodeConnectPayload(bytes, at, packet, connect);
 }
 
 /** The payload's fields are in this order, each present as its flag says [MQTT-3.1.3-1]. */
-function decodeConnectPayload(bytes: Uint8Array, at: number, packet: Packet): number {
+function decodeConnectPayload(bytes: Uint8Array, at: number, packet: Packet, connect: ConnectPart): number {
   const end = packet.end;
-  const flags = packet.connectFlags;
+  const flags = connect.flags;
   let behind = checkString(bytes, at, end, packet); // [MQTT-3.1.3-4]
   if (behind < 0) return behind;
-  packet.clientIdOffset = at + 2;
-  packet.clientIdByteLength = behind - at - 2;
+  connect.clientIdOffset = at + 2;
+  connect.clientIdByteLength = behind - at - 2;
   at = behind;
   if ((flags & CONNECT_WILL) !== 0) {
-    const connectPresent = packet.present;
-    packet.willPropertiesOffset = at;
-    packet.willPropertiesEnd = at;
-    if (packet.protocolVersion === V5) {
-      // What is present stays CONNECT's; the will's properties are there to be walked.
-      at = decodePropertySection(bytes, at, end, IN_WILL, USER_PROPERTY, packet);
+    connect.willPropertiesOffset = at;
+    connect.willPropertiesEnd = at;
+    if (connect.protocolVersion === V5) {
+      at = decodeWillProperties(bytes, at, packet, connect);
       if (at < 0) return at;
-      packet.present = connectPresent;
     }
     behind = checkString(bytes, at, end, packet); // [MQTT-3.1.3-11]
     if (behind < 0) return behind;
@@ -125,18 +128,34 @@ function decodeConnectPayload(bytes: Uint8Array, at: number, packet: Packet): nu
   if ((flags & CONNECT_USER_NAME) !== 0) {
     behind = checkString(bytes, at, end, packet); // [MQTT-3.1.3-12]
     if (behind < 0) return behind;
-    packet.userNameOffset = at + 2;
-    packet.userNameByteLength = behind - at - 2;
+    connect.userNameOffset = at + 2;
+    connect.userNameByteLength = behind - at - 2;
     at = behind;
   }
   if ((flags & CONNECT_PASSWORD) !== 0) {
     behind = checkBinary(bytes, at, end, packet);
     if (behind < 0) return behind;
-    packet.passwordOffset = at + 2;
-    packet.passwordByteLength = behind - at - 2;
+    connect.passwordOffset = at + 2;
+    connect.passwordByteLength = behind - at - 2;
     at = behind;
   }
   return at === end ? OK : packet.refuse(TRAILING_BYTES, at);
+}
+
+/** The properties of the record stay CONNECT's; the will's are there to be walked. */
+function decodeWillProperties(bytes: Uint8Array, at: number, packet: Packet, connect: ConnectPart): number {
+  const present = packet.present;
+  const first = packet.propertiesOffset;
+  const last = packet.propertiesEnd;
+  packet.propertiesOffset = at;
+  packet.propertiesEnd = at;
+  at = decodePropertySection(bytes, at, packet.end, IN_WILL, USER_PROPERTY, packet);
+  connect.willPropertiesOffset = packet.propertiesOffset;
+  connect.willPropertiesEnd = packet.propertiesEnd;
+  packet.present = present;
+  packet.propertiesOffset = first;
+  packet.propertiesEnd = last;
+  return at;
 }
 
 /** Decodes what is behind the fixed header of a CONNACK. */
@@ -160,9 +179,6 @@ export function decodeConnack(
     return packet.refuse(SESSION_PRESENT_WITH_ERROR, at); // [MQTT-3.2.2-6]
   }
   at += 2;
-  packet.present = 0;
-  packet.propertiesOffset = at;
-  packet.propertiesEnd = at;
   if (protocolVersion === V5) {
     at = decodePropertySection(bytes, at, end, 1 << CONNACK, USER_PROPERTY, packet);
     if (at < 0) return at;

@@ -35,10 +35,6 @@ export function decodeReason(
   packet: Packet,
 ): number {
   const end = packet.end;
-  packet.reasonCode = SUCCESS;
-  packet.present = 0;
-  packet.propertiesOffset = end;
-  packet.propertiesEnd = end;
   if (at === end) {
     // (3.14.2.1), (3.15.2.1); an AUTH that says success is the server's [MQTT-3.15.2-1].
     if (isReasonCodeValid(packet.type, SUCCESS, sender, V5)) return OK;

@@ -1,17 +1,17 @@
 /**
  * Strings and binary data with a two-byte length (1.5.4, 1.5.6), as the packets' decoders read and encoders write them.
  */
-import { copyBytes } from '../wire/bytes.ts';
+import { copyRange } from '../wire/bytes.ts';
 import { findBadUtf8 } from '../wire/utf8.ts';
 import { varintByteLength, writeVarint } from '../wire/varint.ts';
 import { NO_SPACE } from '../status.ts';
 import type { Packet } from './packet.ts';
-import { FIELD_TRUNCATED, INVALID_UTF8 } from './violations.ts';
+import { FIELD_TRUNCATED, INVALID_UTF8, PACKET_ID_ZERO } from './violations.ts';
 
 /** Checks that a length and its bytes are all before `end`; returns the offset behind them, or VIOLATION. */
 export function checkBinary(bytes: Uint8Array, at: number, end: number, packet: Packet): number {
   if (at + 2 > end) return packet.refuse(FIELD_TRUNCATED, at);
-  const behind = at + 2 + ((bytes[at] << 8) | bytes[at + 1]);
+  const behind = at + 2 + readTwoBytes(bytes, at);
   return behind > end ? packet.refuse(FIELD_TRUNCATED, at) : behind;
 }
 
@@ -21,6 +21,21 @@ export function checkString(bytes: Uint8Array, at: number, end: number, packet: 
   if (behind < 0) return behind;
   const bad = findBadUtf8(bytes, at + 2, behind);
   return bad < 0 ? behind : packet.refuse(INVALID_UTF8, bad); // [MQTT-1.5.4-1], [MQTT-1.5.4-2]
+}
+
+/** The two-byte integer at `at`. */
+export function readTwoBytes(bytes: Uint8Array, at: number): number {
+  return (bytes[at] << 8) | bytes[at + 1];
+}
+
+/**
+ * Reads the Packet Identifier, which must not be 0 [MQTT-2.2.1-3], [MQTT-2.2.1-5]; returns the offset behind it, or
+ * VIOLATION.
+ */
+export function decodePacketId(bytes: Uint8Array, at: number, packet: Packet): number {
+  if (at + 2 > packet.end) return packet.refuse(FIELD_TRUNCATED, at);
+  packet.packetId = readTwoBytes(bytes, at);
+  return packet.packetId === 0 ? packet.refuse(PACKET_ID_ZERO, at) : at + 2;
 }
 
 /** Writes a two-byte integer; returns the offset behind it. */
@@ -33,7 +48,7 @@ export function writeTwoBytes(out: Uint8Array, at: number, value: number): numbe
 /** Writes a length and its bytes, at most 65,535; returns the offset behind them. */
 export function writeBinary(out: Uint8Array, at: number, value: Uint8Array): number {
   at = writeTwoBytes(out, at, value.length);
-  copyBytes(value, value.length, out, at);
+  copyRange(value, 0, value.length, out, at);
   return at + value.length;
 }
 
@@ -45,7 +60,7 @@ export function writeSection(
   byteLength: number,
 ): number {
   at = writeVarint(out, at, byteLength);
-  copyBytes(properties, byteLength, out, at);
+  copyRange(properties, 0, byteLength, out, at);
   return at + byteLength;
 }
 

@@ -7,6 +7,7 @@ import { NO_SPACE, OK } from '../status.ts';
 import { writeVarint } from '../wire/varint.ts';
 import { encodeAck } from './acks.ts';
 import { Decoder } from './codec.ts';
+import { decodeRequest } from './requests.ts';
 import { ConnectFields, encodeConnack, encodeConnect } from './connect.ts';
 import { encodePing, encodeReason } from './control.ts';
 import { Fields, toRecord, violation } from './inspect-fields.ts';
@@ -343,7 +344,12 @@ export function encodeObject(
   const end = encode(out, 0, out.length);
   const bytes = out.slice(0, end);
   const packet = new Packet();
-  const status = new Decoder(options.protocolVersion, FROM_ANYONE).decode(bytes, 0, end, packet);
+  const status = new Decoder(options.protocolVersion, FROM_ANYONE, decodeRequest).decode(
+    bytes,
+    0,
+    end,
+    packet,
+  );
   if (status !== OK || packet.end !== end)
     throw violation(packet.violation, pathOf(packet, bytes), packet.violationOffset);
   return bytes;

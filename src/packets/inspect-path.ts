@@ -92,17 +92,13 @@ export function pathOf(packet: Packet, bytes: Uint8Array): string {
     default:
   }
   if (packet.type === PUBLISH) return propertyPath(bytes, publishSectionOffset(bytes), offset, 'properties');
-  const { propertiesOffset, propertiesEnd, willPropertiesOffset, willPropertiesEnd } = packet;
+  const { propertiesOffset, propertiesEnd, connect } = packet;
   const isFilter = packet.type === SUBSCRIBE || packet.type === UNSUBSCRIBE;
   if (isFilter && offset >= propertiesEnd) return filterPath(packet, bytes);
   if (offset >= propertiesOffset && offset < propertiesEnd) {
     return propertyPath(bytes, sectionOffset(propertiesOffset, propertiesEnd), offset, 'properties');
   }
-  if (packet.type !== CONNECT) return '';
-  return propertyPath(
-    bytes,
-    sectionOffset(willPropertiesOffset, willPropertiesEnd),
-    offset,
-    'willProperties',
-  );
+  if (packet.type !== CONNECT || connect === null) return '';
+  const willSectionOffset = sectionOffset(connect.willPropertiesOffset, connect.willPropertiesEnd);
+  return propertyPath(bytes, willSectionOffset, offset, 'willProperties');
 }

@@ -6,6 +6,7 @@ import { OK, VIOLATION } from '../status.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { readVarint, varintByteLength } from '../wire/varint.ts';
 import { Decoder } from './codec.ts';
+import { decodeRequest } from './requests.ts';
 import { PROPERTY_KEYS } from './inspect-shape.ts';
 import type {
   AckObject,
@@ -16,7 +17,7 @@ import type {
   ReasonObject,
   SubscriptionObject,
 } from './inspect-shape.ts';
-import { Packet } from './packet.ts';
+import { ConnectPart, Packet } from './packet.ts';
 import { Property, readProperty } from './properties.ts';
 import {
   PROPERTY_TABLE,
@@ -111,30 +112,35 @@ function propertiesOf(packet: Packet, bytes: Uint8Array): { properties?: Propert
 }
 
 function inspectConnect(packet: Packet, bytes: Uint8Array): ConnectObject {
-  const flags = packet.connectFlags;
+  const connect = packet.connect ?? new ConnectPart();
+  const flags = connect.flags;
   const text = (offset: number, byteLength: number): string => decodeUtf8(bytes, offset, offset + byteLength);
   const object: ConnectObject = {
     type: 'CONNECT',
     protocolName: 'MQTT',
-    protocolVersion: packet.protocolVersion as 4 | 5,
+    protocolVersion: connect.protocolVersion as 4 | 5,
     cleanStart: (flags & CONNECT_CLEAN_START) !== 0,
-    keepAlive: packet.keepAliveSeconds,
+    keepAlive: connect.keepAliveSeconds,
     ...propertiesOf(packet, bytes),
-    clientId: text(packet.clientIdOffset, packet.clientIdByteLength),
+    clientId: text(connect.clientIdOffset, connect.clientIdByteLength),
   };
   if ((flags & CONNECT_WILL) !== 0) {
     object.willQos = packet.qos;
     object.willRetain = (flags & CONNECT_WILL_RETAIN) !== 0;
-    const willProperties = inspectProperties(bytes, packet.willPropertiesOffset, packet.willPropertiesEnd);
+    const willProperties = inspectProperties(bytes, connect.willPropertiesOffset, connect.willPropertiesEnd);
     if (willProperties) object.willProperties = willProperties;
     object.willTopic = text(packet.topicOffset, packet.topicByteLength);
     object.willPayload = toHex(bytes, packet.payloadOffset, packet.payloadOffset + packet.payloadByteLength);
   }
   if ((flags & CONNECT_USER_NAME) !== 0) {
-    object.userName = text(packet.userNameOffset, packet.userNameByteLength);
+    object.userName = text(connect.userNameOffset, connect.userNameByteLength);
   }
   if ((flags & CONNECT_PASSWORD) !== 0) {
-    object.password = toHex(bytes, packet.passwordOffset, packet.passwordOffset + packet.passwordByteLength);
+    object.password = toHex(
+      bytes,
+      connect.passwordOffset,
+      connect.passwordOffset + connect.passwordByteLength,
+    );
   }
   return object;
 }
@@ -276,7 +282,7 @@ export interface DecodedObjects {
 
 /** Decodes the packets that `bytes` begin with, up to the first that is wrong or not whole. */
 export function decodeObjects(bytes: Uint8Array, options: DecodeOptions): DecodedObjects {
-  const decoder = new Decoder(options.protocolVersion, options.sender ?? FROM_ANYONE);
+  const decoder = new Decoder(options.protocolVersion, options.sender ?? FROM_ANYONE, decodeRequest);
   const packet = new Packet();
   const packets: PacketObject[] = [];
   let at = 0;
@@ -285,8 +291,8 @@ export function decodeObjects(bytes: Uint8Array, options: DecodeOptions): Decode
     status = decoder.decode(bytes, at, bytes.length, packet);
     if (status !== OK) break;
     packets.push(inspectPacket(packet, bytes, decoder.protocolVersion));
-    if (packet.type === CONNECT && options.followsConnect !== false) {
-      decoder.protocolVersion = packet.protocolVersion;
+    if (packet.type === CONNECT && packet.connect !== null && options.followsConnect !== false) {
+      decoder.protocolVersion = packet.connect.protocolVersion;
     }
     at = packet.end;
   }

@@ -8,6 +8,44 @@ import { VIOLATION } from '../status.ts';
 import { PROPERTY_COUNT } from './property-table.ts';
 import { NO_VIOLATION } from './violations.ts';
 
+/** What only a CONNECT has. */
+export class ConnectPart {
+  /** V3_1_1 or V5. */
+  protocolVersion: number;
+  /** The flags byte, CONNECT_* bits. */
+  flags: number;
+  /** Seconds, 0 to 65,535. */
+  keepAliveSeconds: number;
+  clientIdOffset: number;
+  clientIdByteLength: number;
+  /** Both equal where there are none. */
+  willPropertiesOffset: number;
+  willPropertiesEnd: number;
+  userNameOffset: number;
+  userNameByteLength: number;
+  passwordOffset: number;
+  passwordByteLength: number;
+
+  constructor() {
+    this.protocolVersion = 0;
+    this.flags = 0;
+    this.keepAliveSeconds = 0;
+    this.clientIdOffset = 0;
+    this.clientIdByteLength = 0;
+    this.willPropertiesOffset = 0;
+    this.willPropertiesEnd = 0;
+    this.userNameOffset = 0;
+    this.userNameByteLength = 0;
+    this.passwordOffset = 0;
+    this.passwordByteLength = 0;
+  }
+}
+
+/** Bytes of the string or binary datum whose first byte is `bytes[at]`: its length is right before it. */
+export function byteLengthAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at - 2] << 8) | bytes[at - 1];
+}
+
 export class Packet {
   /** Control Packet type, 1 to 15. */
   type: number;
@@ -27,12 +65,6 @@ export class Packet {
   reasonCode: number;
   /** CONNACK: 0 or 1. */
   sessionPresent: number;
-  /** CONNECT: V3_1_1 or V5. */
-  protocolVersion: number;
-  /** CONNECT: the flags byte, CONNECT_* bits. */
-  connectFlags: number;
-  /** CONNECT: seconds, 0 to 65,535. */
-  keepAliveSeconds: number;
 
   /** PUBLISH: the Topic Name, CONNECT: the Will Topic. */
   topicOffset: number;
@@ -45,25 +77,19 @@ export class Packet {
   listEnd: number;
   /** How many Topic Filters or reason codes. */
   listCount: number;
-
-  clientIdOffset: number;
-  clientIdByteLength: number;
-  userNameOffset: number;
-  userNameByteLength: number;
-  passwordOffset: number;
-  passwordByteLength: number;
+  /** CONNECT: what else it says. Made by whoever decodes the first one, so that a client has none. */
+  connect: ConnectPart | null;
 
   /** The properties behind their length; both equal where there are none. Walk them with `readProperty`. */
   propertiesOffset: number;
   propertiesEnd: number;
-  willPropertiesOffset: number;
-  willPropertiesEnd: number;
   /** Bit n is set when the property of row n is there. Here and below a will's properties do not count: walk those. */
   present: number;
-  /** By row: the number, or for strings and binary data the offset behind their length; the first if repeated. */
+  /**
+   * By row: the number, or for strings and binary data the offset behind their length, which `byteLengthAt` reads; the
+   * first if repeated, of a user property the key.
+   */
   values: Uint32Array;
-  /** By row: byte length of a string or of binary data; of a user property, that of the key. */
-  byteLengths: Uint16Array;
 
   /** What is wrong, one of violations.ts, when decode returned VIOLATION. */
   violation: number;
@@ -80,9 +106,6 @@ export class Packet {
     this.packetId = 0;
     this.reasonCode = 0;
     this.sessionPresent = 0;
-    this.protocolVersion = 0;
-    this.connectFlags = 0;
-    this.keepAliveSeconds = 0;
     this.topicOffset = 0;
     this.topicByteLength = 0;
     this.payloadOffset = 0;
@@ -90,19 +113,11 @@ export class Packet {
     this.listOffset = 0;
     this.listEnd = 0;
     this.listCount = 0;
-    this.clientIdOffset = 0;
-    this.clientIdByteLength = 0;
-    this.userNameOffset = 0;
-    this.userNameByteLength = 0;
-    this.passwordOffset = 0;
-    this.passwordByteLength = 0;
+    this.connect = null;
     this.propertiesOffset = 0;
     this.propertiesEnd = 0;
-    this.willPropertiesOffset = 0;
-    this.willPropertiesEnd = 0;
     this.present = 0;
     this.values = new Uint32Array(PROPERTY_COUNT);
-    this.byteLengths = new Uint16Array(PROPERTY_COUNT);
     this.violation = NO_VIOLATION;
     this.violationOffset = 0;
   }

@@ -1,7 +1,7 @@
 /**
  * Properties (2.2.2): checking, walking and writing them by the table in property-table.ts.
  */
-import { copyBytes } from '../wire/bytes.ts';
+import { copyRange } from '../wire/bytes.ts';
 import { findBadUtf8, utf8ByteLength, writeUtf8 } from '../wire/utf8.ts';
 import {
   VARINT_MALFORMED,
@@ -11,6 +11,7 @@ import {
   writeVarint,
 } from '../wire/varint.ts';
 import { findWildcard } from '../topic.ts';
+import { readTwoBytes, writeTwoBytes } from './fields.ts';
 import type { Packet } from './packet.ts';
 import {
   IN_WILL,
@@ -43,12 +44,11 @@ import {
   UNKNOWN_PROPERTY,
 } from './violations.ts';
 
-/** Values that the standard rules out (2.2.2.2 and the packets' sections). */
-function isInRange(row: number, value: number): boolean {
-  if (row === P_RECEIVE_MAXIMUM || row === P_MAXIMUM_PACKET_SIZE || row === P_SUBSCRIPTION_IDENTIFIER) {
-    return value !== 0;
-  }
-  return true;
+/** The least value that the standard allows (2.2.2.2 and the packets' sections); a Topic Alias is checked elsewhere. */
+export function numberMin(row: number): number {
+  return row === P_RECEIVE_MAXIMUM || row === P_MAXIMUM_PACKET_SIZE || row === P_SUBSCRIPTION_IDENTIFIER
+    ? 1
+    : 0;
 }
 
 /**
@@ -75,54 +75,30 @@ export function decodeProperties(
     if (isRepeated && (repeatable & bit) === 0) return packet.refuse(DUPLICATE_PROPERTY, at);
     present |= bit;
     const valueAt = at + 1;
+    const type = PROPERTY_TABLE[row * 3 + 1];
     let value = 0;
-    let byteLength = 0;
-    switch (PROPERTY_TABLE[row * 3 + 1]) {
-      case TYPE_FLAG:
-        if (valueAt >= end) return packet.refuse(FIELD_TRUNCATED, valueAt);
-        value = bytes[valueAt];
-        if (value > 1) return packet.refuse(PROPERTY_OUT_OF_RANGE, valueAt);
-        at = valueAt + 1;
-        break;
-      case TYPE_TWO_BYTES:
-        if (valueAt + 2 > end) return packet.refuse(FIELD_TRUNCATED, valueAt);
-        value = (bytes[valueAt] << 8) | bytes[valueAt + 1];
-        if (value === 0) {
-          if (row === P_TOPIC_ALIAS) return packet.refuse(INVALID_TOPIC_ALIAS, valueAt); // [MQTT-3.3.2-8]
-          if (!isInRange(row, value)) return packet.refuse(PROPERTY_OUT_OF_RANGE, valueAt);
-        }
-        at = valueAt + 2;
-        break;
-      case TYPE_FOUR_BYTES:
-        if (valueAt + 4 > end) return packet.refuse(FIELD_TRUNCATED, valueAt);
-        value =
-          ((bytes[valueAt] << 24) |
-            (bytes[valueAt + 1] << 16) |
-            (bytes[valueAt + 2] << 8) |
-            bytes[valueAt + 3]) >>>
-          0;
-        if (!isInRange(row, value)) return packet.refuse(PROPERTY_OUT_OF_RANGE, valueAt);
-        at = valueAt + 4;
-        break;
-      case TYPE_VARINT:
+    if (type > TYPE_VARINT) {
+      at = checkText(bytes, valueAt, end, row, packet);
+      if (at < 0) return at;
+      value = valueAt + 2;
+    } else {
+      if (type === TYPE_VARINT) {
         value = readVarint(bytes, valueAt, end);
         if (value === VARINT_TRUNCATED) return packet.refuse(FIELD_TRUNCATED, valueAt);
         if (value === VARINT_MALFORMED) return packet.refuse(MALFORMED_VARIABLE_BYTE_INTEGER, valueAt);
-        if (!isInRange(row, value)) return packet.refuse(PROPERTY_OUT_OF_RANGE, valueAt);
         at = valueAt + varintByteLength(value);
-        break;
-      default: {
-        at = checkText(bytes, valueAt, end, row, packet);
-        if (at < 0) return at;
-        value = valueAt + 2;
-        byteLength = (bytes[valueAt] << 8) | bytes[valueAt + 1];
+      } else {
+        at = valueAt + (1 << type);
+        if (at > end) return packet.refuse(FIELD_TRUNCATED, valueAt);
+        value = readInteger(bytes, valueAt, at);
+      }
+      if (value === 0 && row === P_TOPIC_ALIAS) return packet.refuse(INVALID_TOPIC_ALIAS, valueAt); // [MQTT-3.3.2-8]
+      if (value < numberMin(row) || value > numberMax(type)) {
+        return packet.refuse(PROPERTY_OUT_OF_RANGE, valueAt);
       }
     }
     // A will's are there to be walked only: the tables are CONNECT's, and both may have User Properties.
-    if (!isRepeated && place !== IN_WILL) {
-      packet.values[row] = value;
-      packet.byteLengths[row] = byteLength;
-    }
+    if (!isRepeated && place !== IN_WILL) packet.values[row] = value;
   }
   packet.present = present;
   if ((present & (1 << P_AUTHENTICATION_DATA)) !== 0 && (present & (1 << P_AUTHENTICATION_METHOD)) === 0) {
@@ -138,7 +114,7 @@ function checkText(bytes: Uint8Array, at: number, end: number, row: number, pack
   while (strings > 0) {
     if (at + 2 > end) return packet.refuse(FIELD_TRUNCATED, at);
     const first = at + 2;
-    const behind = first + ((bytes[at] << 8) | bytes[at + 1]);
+    const behind = first + readTwoBytes(bytes, at);
     if (behind > end) return packet.refuse(FIELD_TRUNCATED, at);
     if (type !== TYPE_BINARY) {
       const bad = findBadUtf8(bytes, first, behind);
@@ -169,13 +145,8 @@ export function decodePropertySection(
   if (length === VARINT_TRUNCATED) return packet.refuse(FIELD_TRUNCATED, at);
   const first = at + varintByteLength(length);
   if (first + length > end) return packet.refuse(FIELD_TRUNCATED, at);
-  if (place === IN_WILL) {
-    packet.willPropertiesOffset = first;
-    packet.willPropertiesEnd = first + length;
-  } else {
-    packet.propertiesOffset = first;
-    packet.propertiesEnd = first + length;
-  }
+  packet.propertiesOffset = first;
+  packet.propertiesEnd = first + length;
   return decodeProperties(bytes, first, first + length, place, repeatable, packet);
 }
 
@@ -185,24 +156,24 @@ export function findProperty(bytes: Uint8Array, at: number, row: number): number
   return at;
 }
 
-function skipProperty(bytes: Uint8Array, at: number): number {
+/** The integer in `bytes[at]` up to `end`, most significant byte first. */
+function readInteger(bytes: Uint8Array, at: number, end: number): number {
+  let value = 0;
+  while (at < end) {
+    value = value * 256 + bytes[at];
+    at++;
+  }
+  return value;
+}
+
+/** Offset of the property behind the one at `at` of decoded properties. */
+export function skipProperty(bytes: Uint8Array, at: number): number {
   const type = PROPERTY_TABLE[PROPERTY_ROWS[bytes[at]] * 3 + 1];
   at++;
-  switch (type) {
-    case TYPE_FLAG:
-      return at + 1;
-    case TYPE_TWO_BYTES:
-      return at + 2;
-    case TYPE_FOUR_BYTES:
-      return at + 4;
-    case TYPE_VARINT:
-      return at + varintByteLength(readVarint(bytes, at, at + 4));
-    case TYPE_PAIR:
-      at += 2 + ((bytes[at] << 8) | bytes[at + 1]);
-      break;
-    default:
-  }
-  return at + 2 + ((bytes[at] << 8) | bytes[at + 1]);
+  if (type < TYPE_VARINT) return at + (1 << type);
+  if (type === TYPE_VARINT) return at + varintByteLength(readVarint(bytes, at, at + 4));
+  if (type === TYPE_PAIR) at += 2 + readTwoBytes(bytes, at);
+  return at + 2 + readTwoBytes(bytes, at);
 }
 
 /** One property, as `readProperty` finds it. */
@@ -214,7 +185,7 @@ export class Property {
   /** The string, binary datum, or a pair's key. */
   offset: number;
   byteLength: number;
-  /** A pair's value. */
+  /** A pair's value, behind its key. */
   valueOffset: number;
   valueByteLength: number;
 
@@ -230,32 +201,20 @@ export class Property {
 
 /** Reads the property at `at` of properties that were decoded without violation; returns the offset of the next. */
 export function readProperty(bytes: Uint8Array, at: number, property: Property): number {
+  const next = skipProperty(bytes, at);
   const row = PROPERTY_ROWS[bytes[at]];
+  const type = PROPERTY_TABLE[row * 3 + 1];
   at++;
   property.row = row;
-  switch (PROPERTY_TABLE[row * 3 + 1]) {
-    case TYPE_FLAG:
-      property.value = bytes[at];
-      return at + 1;
-    case TYPE_TWO_BYTES:
-      property.value = (bytes[at] << 8) | bytes[at + 1];
-      return at + 2;
-    case TYPE_FOUR_BYTES:
-      property.value =
-        ((bytes[at] << 24) | (bytes[at + 1] << 16) | (bytes[at + 2] << 8) | bytes[at + 3]) >>> 0;
-      return at + 4;
-    case TYPE_VARINT:
-      property.value = readVarint(bytes, at, at + 4);
-      return at + varintByteLength(property.value);
-    default:
-      property.byteLength = (bytes[at] << 8) | bytes[at + 1];
-      property.offset = at + 2;
-      at = property.offset + property.byteLength;
-      if (row !== P_USER_PROPERTY) return at;
-      property.valueByteLength = (bytes[at] << 8) | bytes[at + 1];
-      property.valueOffset = at + 2;
-      return property.valueOffset + property.valueByteLength;
+  if (type < TYPE_VARINT) property.value = readInteger(bytes, at, next);
+  else if (type === TYPE_VARINT) property.value = readVarint(bytes, at, next);
+  else {
+    property.offset = at + 2;
+    property.byteLength = readTwoBytes(bytes, at);
+    property.valueOffset = at + 4 + property.byteLength;
+    property.valueByteLength = next - property.valueOffset;
   }
+  return next;
 }
 
 /**
@@ -284,18 +243,17 @@ export class PropertyWriter {
     let at = this.byteLength;
     const type = PROPERTY_TABLE[row * 3 + 1];
     if (at + 5 > bytes.length && at + 1 + numberByteLength(type, value) > bytes.length) return false;
-    if (value < 0 || value > numberMax(type) || !isInRange(row, value)) return false;
-    bytes[at++] = PROPERTY_TABLE[row * 3];
+    if (value < numberMin(row) || value > numberMax(type)) return false;
+    bytes[at] = PROPERTY_TABLE[row * 3];
+    at++;
     if (type === TYPE_VARINT) {
       this.byteLength = writeVarint(bytes, at, value);
       return true;
     }
-    if (type === TYPE_FOUR_BYTES) {
-      bytes[at++] = value >>> 24;
-      bytes[at++] = (value >>> 16) & 255;
+    for (let shift = (8 << type) - 8; shift >= 0; shift -= 8) {
+      bytes[at] = value >>> shift;
+      at++;
     }
-    if (type !== TYPE_FLAG) bytes[at++] = (value >>> 8) & 255;
-    bytes[at++] = value & 255;
     this.byteLength = at;
     return true;
   }
@@ -317,9 +275,8 @@ export class PropertyWriter {
     const length = value.length;
     if (length > 65535 || at + 3 + length > this.bytes.length) return false;
     this.bytes[at] = PROPERTY_TABLE[row * 3];
-    this.bytes[at + 1] = length >>> 8;
-    this.bytes[at + 2] = length & 255;
-    copyBytes(value, length, this.bytes, at + 3);
+    writeTwoBytes(this.bytes, at + 1, length);
+    copyRange(value, 0, length, this.bytes, at + 3);
     this.byteLength = at + 3 + length;
     return true;
   }
@@ -341,19 +298,16 @@ export class PropertyWriter {
   writeText(at: number, text: string): number {
     const length = utf8ByteLength(text);
     if (length < 0 || length > 65535 || at + 2 + length > this.bytes.length) return -1;
-    this.bytes[at] = length >>> 8;
-    this.bytes[at + 1] = length & 255;
-    return writeUtf8(text, this.bytes, at + 2);
+    return writeUtf8(text, this.bytes, writeTwoBytes(this.bytes, at, length));
   }
 }
 
 function numberByteLength(type: number, value: number): number {
-  if (type === TYPE_FLAG) return 1;
-  if (type === TYPE_TWO_BYTES) return 2;
-  return type === TYPE_FOUR_BYTES ? 4 : varintByteLength(value);
+  return type === TYPE_VARINT ? varintByteLength(value) : 1 << type;
 }
 
-function numberMax(type: number): number {
+/** The largest value of a property whose value is a number, by type. */
+export function numberMax(type: number): number {
   if (type === TYPE_FLAG) return 1;
   if (type === TYPE_TWO_BYTES) return 65535;
   return type === TYPE_FOUR_BYTES ? 4294967295 : 268435455;

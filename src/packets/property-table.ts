@@ -2,8 +2,12 @@
  * The one table of the 27 properties (2.2.2.2): identifier, type of the value, packets. Only numbers; reading and
  * writing by it is in properties.ts.
  */
+import { fillTable } from '../wire/table.ts';
 
-/** Types of values (1.5). A flag is a byte that may only be 0 or 1. */
+/**
+ * Types of values (1.5). A flag is a byte that may only be 0 or 1. Integers of fixed length come first, 1 << type bytes;
+ * what comes behind TYPE_VARINT is no number.
+ */
 export const TYPE_FLAG = 0;
 export const TYPE_TWO_BYTES = 1;
 export const TYPE_FOUR_BYTES = 2;
@@ -44,51 +48,40 @@ export const PROPERTY_COUNT = 27;
 
 /** Which packets: bit `type` for a packet, bit 0 for the will's properties in CONNECT. */
 export const IN_WILL = 1;
-const CT = 1 << 1;
-const CA = 1 << 2;
-const PB = 1 << 3;
-const SU = 1 << 8;
-const DI = 1 << 14;
-const AU = 1 << 15;
-/** PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK, UNSUBACK. */
-const ACKS = 0x0af0;
 
 /** The table: identifier, type of the value, packets it may be in (bit `type`, or IN_WILL): three numbers a row. */
-// prettier-ignore
-export const PROPERTY_TABLE = new Uint16Array([
-  0x01, TYPE_FLAG, PB | IN_WILL, // Payload Format Indicator
-  0x02, TYPE_FOUR_BYTES, PB | IN_WILL, // Message Expiry Interval
-  0x03, TYPE_UTF8, PB | IN_WILL, // Content Type
-  0x08, TYPE_UTF8, PB | IN_WILL, // Response Topic
-  0x09, TYPE_BINARY, PB | IN_WILL, // Correlation Data
-  0x0b, TYPE_VARINT, PB | SU, // Subscription Identifier
-  0x11, TYPE_FOUR_BYTES, CT | CA | DI, // Session Expiry Interval
-  0x12, TYPE_UTF8, CA, // Assigned Client Identifier
-  0x13, TYPE_TWO_BYTES, CA, // Server Keep Alive
-  0x15, TYPE_UTF8, CT | CA | AU, // Authentication Method
-  0x16, TYPE_BINARY, CT | CA | AU, // Authentication Data
-  0x17, TYPE_FLAG, CT, // Request Problem Information
-  0x18, TYPE_FOUR_BYTES, IN_WILL, // Will Delay Interval
-  0x19, TYPE_FLAG, CT, // Request Response Information
-  0x1a, TYPE_UTF8, CA, // Response Information
-  0x1c, TYPE_UTF8, CA | DI, // Server Reference
-  0x1f, TYPE_UTF8, CA | ACKS | DI | AU, // Reason String
-  0x21, TYPE_TWO_BYTES, CT | CA, // Receive Maximum
-  0x22, TYPE_TWO_BYTES, CT | CA, // Topic Alias Maximum
-  0x23, TYPE_TWO_BYTES, PB, // Topic Alias
-  0x24, TYPE_FLAG, CA, // Maximum QoS
-  0x25, TYPE_FLAG, CA, // Retain Available
-  0x26, TYPE_PAIR, 0xcffe | IN_WILL, // User Property: every packet but PINGREQ and PINGRESP
-  0x27, TYPE_FOUR_BYTES, CT | CA, // Maximum Packet Size
-  0x28, TYPE_FLAG, CA, // Wildcard Subscription Available
-  0x29, TYPE_FLAG, CA, // Subscription Identifiers Available
-  0x2a, TYPE_FLAG, CA, // Shared Subscription Available
-]);
+export const PROPERTY_TABLE = fillTable(
+  new Uint16Array(PROPERTY_COUNT * 3),
+  4,
+  '000100000009' + // Payload Format Indicator: PUBLISH, will
+    '000200020009' + // Message Expiry Interval: PUBLISH, will
+    '000300040009' + // Content Type: PUBLISH, will
+    '000800040009' + // Response Topic: PUBLISH, will
+    '000900050009' + // Correlation Data: PUBLISH, will
+    '000b00030108' + // Subscription Identifier: PUBLISH, SUBSCRIBE
+    '001100024006' + // Session Expiry Interval: CONNECT, CONNACK, DISCONNECT
+    '001200040004' + // Assigned Client Identifier: CONNACK
+    '001300010004' + // Server Keep Alive: CONNACK
+    '001500048006' + // Authentication Method: CONNECT, CONNACK, AUTH
+    '001600058006' + // Authentication Data: CONNECT, CONNACK, AUTH
+    '001700000002' + // Request Problem Information: CONNECT
+    '001800020001' + // Will Delay Interval: will
+    '001900000002' + // Request Response Information: CONNECT
+    '001a00040004' + // Response Information: CONNACK
+    '001c00044004' + // Server Reference: CONNACK, DISCONNECT
+    '001f0004caf4' + // Reason String: CONNACK, acknowledgements, DISCONNECT, AUTH
+    '002100010006' + // Receive Maximum: CONNECT, CONNACK
+    '002200010006' + // Topic Alias Maximum: CONNECT, CONNACK
+    '002300010008' + // Topic Alias: PUBLISH
+    '002400000004' + // Maximum QoS: CONNACK
+    '002500000004' + // Retain Available: CONNACK
+    '00260006cfff' + // User Property: every packet but PINGREQ and PINGRESP, will
+    '002700020006' + // Maximum Packet Size: CONNECT, CONNACK
+    '002800000004' + // Wildcard Subscription Available: CONNACK
+    '002900000004' + // Subscription Identifiers Available: CONNACK
+    '002a00000004', // Shared Subscription Available: CONNACK
+);
 
 /** Row by identifier, 255 where the standard defines none. */
-// prettier-ignore
-export const PROPERTY_ROWS = new Uint8Array([
-  255, 0, 1, 2, 255, 255, 255, 255, 3, 4, 255, 5, 255, 255, 255, 255,
-  255, 6, 7, 8, 255, 9, 10, 11, 12, 13, 14, 255, 15, 255, 255, 16,
-  255, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26,
-]);
+export const PROPERTY_ROWS = new Uint8Array(43).fill(255);
+for (let row = 0; row < PROPERTY_COUNT; row++) PROPERTY_ROWS[PROPERTY_TABLE[row * 3]] = row;

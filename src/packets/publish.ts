@@ -99,7 +99,6 @@ export function decodePublish(
       if (alias === 0) return packet.refuse(INVALID_TOPIC_ALIAS, propertiesOffset + 1); // [MQTT-3.3.2-8]
       packet.present = 1 << P_TOPIC_ALIAS;
       packet.values[P_TOPIC_ALIAS] = alias;
-      packet.byteLengths[P_TOPIC_ALIAS] = 0;
     } else if (length !== 0) {
       const status = decodeProperties(bytes, propertiesOffset, at, PUBLISH_PLACE, REPEATABLE, packet);
       if (status < 0) return status;

@@ -1,6 +1,7 @@
 /**
  * The reason codes (2.4), the packets each is valid in and who may send it there (3.2.2.2, 3.4.2.1 … 3.15.2.1).
  */
+import { fillTable } from '../wire/table.ts';
 import { AUTH, CONNACK, DISCONNECT, FROM_CLIENT, FROM_SERVER, PUBACK, PUBREC, SUBACK, V5 } from './types.ts';
 
 export const SUCCESS = 0x00;
@@ -21,33 +22,26 @@ export const TOPIC_ALIAS_INVALID = 0x94;
 export const REASON_PACKET_TOO_LARGE = 0x95;
 
 /**
- * Three words a packet type, by type: a bit for each valid code in 0x00-0x1F, in 0x80-0x9F and in 0xA0-0xBF.
- * SUBACK's and UNSUBACK's are those in their payload.
+ * A bit for each packet type (in SUBACK and UNSUBACK: in their payload) that a code is valid in, four digits a code: 0x00
+ * to 0x1F, then 0x80 to 0xA2. Bit 0 for those that only a server may send in DISCONNECT.
  */
-// prettier-ignore
-const VALID_CODES = new Int32Array([
-  0, 0, 0, // reserved
-  0, 0, 0, // CONNECT
-  0x1, 0xbea117ff | 0, 0, // CONNACK
-  0, 0, 0, // PUBLISH
-  0x10001, 0x2830089, 0, // PUBACK
-  0x10001, 0x2830089, 0, // PUBREC
-  0x1, 0x40000, 0, // PUBREL
-  0x1, 0x40000, 0, // PUBCOMP
-  0, 0, 0, // SUBSCRIBE
-  0x7, 0x40828089, 0x6, // SUBACK
-  0, 0, 0, // UNSUBSCRIBE
-  0x20001, 0x28089, 0, // UNSUBACK
-  0, 0, 0, // PINGREQ
-  0, 0, 0, // PINGRESP
-  0x11, 0xfff9ea8f | 0, 0x7, // DISCONNECT
-  0x3000001, 0, 0, // AUTH
-  0x1, 0xfc00ea80 | 0, 0x7, // DISCONNECT codes that only a server may send, 0x00 apart
-]);
+const VALID_CODES = fillTable(
+  new Uint16Array(67),
+  4,
+  'caf50200020000004000000000000000' + // 0x00
+    '00000000000000000000000000000000' + // 0x08
+    '00300800000000000000000000000000' + // 0x10
+    '80008000000000000000000000000000' + // 0x18
+    '4a34400440044a340004000400044a35' + // 0x80
+    '00044005000440010004400140014a01' + // 0x88
+    '40340a3000c040004000400440004234' + // 0x90
+    '40004034400540054005400542014005' + // 0x98
+    '400142014201', // 0xA0
+);
 
-function hasBit(row: number, code: number): boolean {
-  const word = code < 0x20 ? 0 : code < 0x80 ? -1 : code < 0xa0 ? 1 : code < 0xc0 ? 2 : -1;
-  return word >= 0 && (VALID_CODES[row * 3 + word] & (1 << (code & 31))) !== 0;
+function hasBit(type: number, code: number): boolean {
+  const index = code < 0x20 ? code : code - 0x60;
+  return (code < 0x20 || code >= 0x80) && index < 67 && (VALID_CODES[index] & (1 << type)) !== 0;
 }
 
 /**
@@ -68,7 +62,7 @@ export function isReasonCodeValid(
   if (sender === FROM_CLIENT) {
     if (type === AUTH) return code !== SUCCESS;
     if (type === PUBACK || type === PUBREC) return code !== NO_MATCHING_SUBSCRIBERS;
-    return type !== DISCONNECT || code === SUCCESS || !hasBit(16, code);
+    return type !== DISCONNECT || code === SUCCESS || !hasBit(0, code);
   }
   if (sender === FROM_SERVER) {
     if (type === AUTH) return code !== RE_AUTHENTICATE;

@@ -5,7 +5,14 @@ import { NO_SPACE, OK } from '../status.ts';
 import { copyBytes } from '../wire/bytes.ts';
 import { writeVarint } from '../wire/varint.ts';
 import { findFilterError, isShared } from '../topic.ts';
-import { checkRoom, checkString, sectionByteLength, writeSection, writeTwoBytes } from './fields.ts';
+import {
+  checkRoom,
+  checkString,
+  decodePacketId,
+  sectionByteLength,
+  writeSection,
+  writeTwoBytes,
+} from './fields.ts';
 import type { Packet } from './packet.ts';
 import { decodePropertySection } from './properties.ts';
 import { P_USER_PROPERTY } from './property-table.ts';
@@ -19,7 +26,6 @@ import {
   INVALID_SUBSCRIPTION_OPTIONS,
   INVALID_TOPIC_FILTER,
   NO_LOCAL_ON_SHARED,
-  PACKET_ID_ZERO,
   RESERVED_FLAGS,
   TRAILING_BYTES,
 } from './violations.ts';
@@ -27,13 +33,8 @@ import {
 /** Reads the Packet Identifier and the properties that all four begin with; returns the offset of the list. */
 function decodeHead(bytes: Uint8Array, at: number, protocolVersion: number, packet: Packet): number {
   const end = packet.end;
-  if (at + 2 > end) return packet.refuse(FIELD_TRUNCATED, at);
-  packet.packetId = (bytes[at] << 8) | bytes[at + 1];
-  if (packet.packetId === 0) return packet.refuse(PACKET_ID_ZERO, at); // [MQTT-2.2.1-3]
-  at += 2;
-  packet.present = 0;
-  packet.propertiesOffset = at;
-  packet.propertiesEnd = at;
+  at = decodePacketId(bytes, at, packet);
+  if (at < 0) return at;
   if (protocolVersion === V5) {
     at = decodePropertySection(bytes, at, end, 1 << packet.type, 1 << P_USER_PROPERTY, packet);
   }

@@ -1,6 +1,7 @@
 /**
  * The Control Packet types (2.1.2), protocol versions and who sent a packet: the numbers everything above agrees on.
  */
+import { fillTable } from '../wire/table.ts';
 
 export const CONNECT = 1;
 export const CONNACK = 2;
@@ -49,7 +50,7 @@ export const FROM_SERVER = 2;
 export const FROM_ANYONE = 3;
 
 /** Who may send each packet type (2.1.2), by type; 3.1.1's DISCONNECT comes from the client alone. */
-export const SENDERS = new Uint8Array([0, 1, 2, 3, 3, 3, 3, 3, 1, 2, 1, 2, 1, 2, 3, 3]);
+export const SENDERS = fillTable(new Uint8Array(16), 1, '0123333312121233');
 
 /** Bits of the CONNECT flags (3.1.2.3). */
 export const CONNECT_CLEAN_START = 0x02;

@@ -2,16 +2,7 @@
  * What a peer can get wrong, each with a small number, the reason code the standard gives for it, a stable name and
  * a sentence for people. The decoder and the session report violations by number.
  */
-import {
-  MALFORMED_PACKET,
-  PROTOCOL_ERROR,
-  REASON_PACKET_TOO_LARGE,
-  RECEIVE_MAXIMUM_EXCEEDED,
-  TOPIC_ALIAS_INVALID,
-  TOPIC_FILTER_INVALID,
-  TOPIC_NAME_INVALID,
-  UNSUPPORTED_PROTOCOL_VERSION,
-} from './reason-codes.ts';
+import { fillTable } from '../wire/table.ts';
 
 export const NO_VIOLATION = 0;
 export const MALFORMED_VARIABLE_BYTE_INTEGER = 1;
@@ -53,43 +44,14 @@ export const AUTHENTICATION_METHOD_CHANGED = 35;
 export const HEAD_TOO_LARGE = 36;
 export const UNKNOWN_PACKET_ID = 37;
 
+/** The reason codes that the standard gives, by violation. */
+const REASON_CODES = fillTable(
+  new Uint8Array(38),
+  2,
+  '81818181818181818182' + '818182828290828f9582' + '84818282829482828282' + '9382828282829582',
+);
+
 /** The reason code that the standard gives for `violation` [MQTT-4.13.1-1]. */
 export function violationReasonCode(violation: number): number {
-  switch (violation) {
-    case PACKET_ID_ZERO:
-    case DUPLICATE_PROPERTY:
-    case PROPERTY_OUT_OF_RANGE:
-    case INVALID_REASON_CODE:
-    case MISSING_TOPIC_NAME:
-    case WRONG_SENDER:
-    case SESSION_PRESENT_WITH_ERROR:
-    case EMPTY_LIST:
-    case INVALID_SUBSCRIPTION_OPTIONS:
-    case AUTHENTICATION_DATA_WITHOUT_METHOD:
-    case NO_LOCAL_ON_SHARED:
-    case PROPERTY_FROM_WRONG_SENDER:
-    case UNEXPECTED_PACKET:
-    case REASON_CODE_COUNT:
-    case UNKNOWN_TOPIC_ALIAS:
-    case QOS_NOT_GRANTED:
-    case SESSION_NOT_ASKED_FOR:
-    case AUTHENTICATION_METHOD_CHANGED:
-    case UNKNOWN_PACKET_ID:
-      return PROTOCOL_ERROR;
-    case INVALID_TOPIC_NAME:
-      return TOPIC_NAME_INVALID;
-    case INVALID_TOPIC_FILTER:
-      return TOPIC_FILTER_INVALID;
-    case TOO_LARGE:
-    case HEAD_TOO_LARGE:
-      return REASON_PACKET_TOO_LARGE;
-    case UNSUPPORTED_VERSION:
-      return UNSUPPORTED_PROTOCOL_VERSION;
-    case INVALID_TOPIC_ALIAS:
-      return TOPIC_ALIAS_INVALID;
-    case RECEIVE_MAXIMUM_BROKEN:
-      return RECEIVE_MAXIMUM_EXCEEDED;
-    default:
-      return MALFORMED_PACKET;
-  }
+  return REASON_CODES[violation];
 }

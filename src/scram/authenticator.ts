@@ -10,6 +10,7 @@ import { codedError } from '../assert.ts';
 import type { CodedError } from '../assert.ts';
 import { NO_SPACE } from '../status.ts';
 import { NO_BYTES } from '../wire/bytes.ts';
+import { byteLengthAt } from '../packets/packet.ts';
 import { P_AUTHENTICATION_DATA } from '../packets/property-table.ts';
 import {
   EVENT_AUTHENTICATE,
@@ -171,5 +172,5 @@ function dataOf(event: SessionEvent): Uint8Array | null {
   const packet = event.packet;
   if (!packet.has(P_AUTHENTICATION_DATA)) return null;
   const at = packet.values[P_AUTHENTICATION_DATA];
-  return event.bytes.subarray(at, at + packet.byteLengths[P_AUTHENTICATION_DATA]);
+  return event.bytes.subarray(at, at + byteLengthAt(event.bytes, at));
 }

@@ -4,7 +4,8 @@
  */
 import { codedError } from '../assert.ts';
 import { NO_BYTES } from '../wire/bytes.ts';
-import { decodeUtf8, encodeUtf8, findBadUtf8 } from '../wire/utf8.ts';
+import { decodeText } from '../wire/text.ts';
+import { encodeUtf8, findBadUtf8 } from '../wire/utf8.ts';
 import { decodeBase64 } from './base64.ts';
 
 /** The Authentication Method of CONNECT, AUTH and CONNACK (RFC 7677). */
@@ -26,7 +27,7 @@ function malformed(what: string): Error {
 export function textOfMessage(message: Uint8Array): string {
   if (message.length > SCRAM_MESSAGE_BYTES_MAX) throw malformed('it is too long');
   if (findBadUtf8(message, 0, message.length) >= 0) throw malformed('it is not UTF-8');
-  return decodeUtf8(message, 0, message.length);
+  return decodeText(message, 0, message.length);
 }
 
 /** The bytes of a message of ours, all of whose parts are well-formed. */

@@ -1,20 +1,19 @@
 /**
  * AUTH on its way out (4.12): what the application answers with, as a packet.
  */
-import { check } from '../assert.ts';
+import { checkRange } from '../assert.ts';
 import { RESERVED_TRANSMIT_BYTES, STRING_BYTES_MAX } from '../limits.ts';
 import { NOT_CONNECTED, NO_SPACE, OK } from '../status.ts';
-import { encodeReason } from '../packets/control.ts';
 import { PropertyWriter } from '../packets/properties.ts';
 import { P_AUTHENTICATION_DATA, P_AUTHENTICATION_METHOD } from '../packets/property-table.ts';
-import { AUTH, V5 } from '../packets/types.ts';
+import { AUTH } from '../packets/types.ts';
+import { writeReason } from './ending.ts';
 import { noteSent } from './keep-alive.ts';
 import type { SessionState } from './state.ts';
 
 export function checkAuthenticationData(data: Uint8Array | null): void {
-  check(
+  checkRange(
     data === null || data.length <= STRING_BYTES_MAX,
-    'ERR_OUT_OF_RANGE',
     'authentication data must be of 65,535 bytes at most',
   );
 }
@@ -34,20 +33,7 @@ export function writeAuth(
   );
   properties.addBytes(P_AUTHENTICATION_METHOD, method); // [MQTT-4.12.0-5]
   if (data !== null) properties.addBytes(P_AUTHENTICATION_DATA, data);
-  const transmit = s.transmit;
-  if (s.sendRemaining > 0 || !transmit.reserve(properties.byteLength + 8 + RESERVED_TRANSMIT_BYTES)) {
-    return NO_SPACE;
-  }
-  transmit.end = encodeReason(
-    transmit.bytes,
-    transmit.end,
-    transmit.bytes.length,
-    AUTH,
-    V5,
-    reasonCode,
-    properties.bytes,
-    properties.byteLength,
-  );
+  if (!writeReason(s, AUTH, reasonCode, properties, RESERVED_TRANSMIT_BYTES)) return NO_SPACE;
   noteSent(s, nowMs);
   return OK;
 }

@@ -1,7 +1,9 @@
 /**
  * The states of a connection, and which packets the server may send in each (3.1, 3.2, 4.12): as data.
  *
- * IDLE: nothing was asked for, or the end was. OPENING: the transport is on its way up. CONNECTING: CONNECT is sent,
+ * IDLE: nothing was asked for, or the end was. OPENING: the transport is on its way up. With enhanced
+ * authentication, once it is: ANNOUNCING, EVENT_CONNECTING is to be told; CONNECT_DUE, it was told, and CONNECT is to be
+ * written by the next poll. CONNECTING: CONNECT is sent,
  * CONNACK awaited, an authentication exchange may come before it. CONNECTED: CONNACK said yes. WAITING: for the next
  * attempt. CLOSED: for good.
  */
@@ -25,29 +27,32 @@ export const CONNECTING = 2;
 export const CONNECTED = 3;
 export const WAITING = 4;
 export const CLOSED_FOR_GOOD = 5;
+export const ANNOUNCING = 6;
+export const CONNECT_DUE = 7;
 
-/** Bits of the packet types a server may send, by state [MQTT-3.2.0-1], [MQTT-3.2.0-2]. */
-const ALLOWED = new Uint16Array([
-  0,
-  0,
-  (1 << CONNACK) | (1 << DISCONNECT) | (1 << AUTH),
+/** Whether the transport is open in this state. */
+export function isUp(state: number): boolean {
+  return state === CONNECTING || state === CONNECTED || state >= ANNOUNCING;
+}
+
+/** Bits of the packet types a server may send to who waits for CONNACK, and to who has it. */
+const ALLOWED_CONNECTING = (1 << CONNACK) | (1 << DISCONNECT) | (1 << AUTH);
+const ALLOWED_CONNECTED =
   (1 << PUBLISH) |
-    (1 << PUBACK) |
-    (1 << PUBREC) |
-    (1 << PUBREL) |
-    (1 << PUBCOMP) |
-    (1 << SUBACK) |
-    (1 << UNSUBACK) |
-    (1 << PINGRESP) |
-    (1 << DISCONNECT) |
-    (1 << AUTH),
-  0,
-  0,
-]);
+  (1 << PUBACK) |
+  (1 << PUBREC) |
+  (1 << PUBREL) |
+  (1 << PUBCOMP) |
+  (1 << SUBACK) |
+  (1 << UNSUBACK) |
+  (1 << PINGRESP) |
+  (1 << DISCONNECT) |
+  (1 << AUTH);
 
-/** Whether the server may send a packet of `type` now. */
+/** Whether the server may send a packet of `type` now [MQTT-3.2.0-1], [MQTT-3.2.0-2]. */
 export function isAllowed(state: number, type: number): boolean {
-  return (ALLOWED[state] & (1 << type)) !== 0;
+  const allowed = state === CONNECTED ? ALLOWED_CONNECTED : state === CONNECTING ? ALLOWED_CONNECTING : 0;
+  return (allowed & (1 << type)) !== 0;
 }
 
 /** What the pump has to do with the transport. */

@@ -8,7 +8,7 @@
  * goes out again. When the server itself has lost the session, everything before PUBREC is sent as a new message;
  * what is after PUBREC was the server's, and is done.
  */
-import { PUBACK, PUBCOMP, PUBREC } from '../packets/types.ts';
+import { PUBACK, PUBREC } from '../packets/types.ts';
 
 /** The slot is free. */
 export const SLOT_FREE = 0;
@@ -29,18 +29,9 @@ export const ACT_COMPLETE = 1;
 /** Answer with PUBREL; the message itself may be forgotten. */
 export const ACT_RELEASE = 2;
 
-/** By state, for PUBACK, PUBREC, PUBCOMP: what to do. A PUBREC repeated is answered like the first [MQTT-4.3.3-4]. */
-// prettier-ignore
-const ACTIONS = new Uint8Array([
-  ACT_VIOLATION, ACT_VIOLATION, ACT_VIOLATION, // free: the caller has no slot to ask for
-  ACT_COMPLETE, ACT_VIOLATION, ACT_VIOLATION, // await PUBACK
-  ACT_VIOLATION, ACT_RELEASE, ACT_VIOLATION, // await PUBREC
-  ACT_VIOLATION, ACT_RELEASE, ACT_COMPLETE, // await PUBCOMP
-  ACT_VIOLATION, ACT_VIOLATION, ACT_VIOLATION, // done
-]);
-
 /** What an acknowledgement of `type` (PUBACK, PUBREC or PUBCOMP) means to a slot in `state`. */
 export function deliveryAction(state: number, type: number): number {
-  const column = type === PUBACK ? 0 : type === PUBREC ? 1 : type === PUBCOMP ? 2 : -1;
-  return column < 0 ? ACT_VIOLATION : ACTIONS[state * 3 + column];
+  // A PUBREC repeated is answered like the first [MQTT-4.3.3-4].
+  if (type === PUBREC) return state === AWAIT_PUBREC || state === AWAIT_PUBCOMP ? ACT_RELEASE : ACT_VIOLATION;
+  return state === (type === PUBACK ? AWAIT_PUBACK : AWAIT_PUBCOMP) ? ACT_COMPLETE : ACT_VIOLATION;
 }

@@ -3,8 +3,11 @@
  */
 import { DISCONNECT } from '../packets/types.ts';
 import { violationReasonCode } from '../packets/violations.ts';
-import { encodeReason } from '../packets/control.ts';
-import { NO_BYTES } from '../wire/bytes.ts';
+import { packetByteLength, sectionByteLength, writeSection } from '../packets/fields.ts';
+import type { PropertyWriter } from '../packets/properties.ts';
+import { SUCCESS } from '../packets/reason-codes.ts';
+import { writeVarint } from '../wire/varint.ts';
+import { backoffMs } from './backoff.ts';
 import {
   CLOSED_FOR_GOOD,
   IDLE,
@@ -25,30 +28,39 @@ import {
 import { TO_ACKNOWLEDGE, WITH_APPLICATION } from './incoming.ts';
 import type { SessionState } from './state.ts';
 import { NEVER } from './timers.ts';
+import { forgetAliases } from './topic-aliases.ts';
 
 /**
- * Writes a DISCONNECT with `reasonCode` and `properties` if it fits: the reserved bytes have room for the longest, which
- * has 9; but behind half a packet there is no place for it.
+ * Writes a DISCONNECT or an AUTH (`type`), which has properties, in its shortest form, and leaves `reservedByteLength` bytes
+ * of the ring. False: there is no room, or no place behind half a packet. The reserved bytes have room for the longest
+ * DISCONNECT, which has 9.
  */
-export function writeDisconnect(
+export function writeReason(
   s: SessionState,
+  type: number,
   reasonCode: number,
-  properties: Uint8Array,
-  propertiesByteLength: number,
-): void {
+  properties: PropertyWriter | null,
+  reservedByteLength: number,
+): boolean {
   const transmit = s.transmit;
-  if (s.sendRemaining > 0 || !transmit.reserve(4 + propertiesByteLength)) return;
-  const end = encodeReason(
-    transmit.bytes,
-    transmit.end,
-    transmit.bytes.length,
-    DISCONNECT,
-    s.protocolVersion,
-    reasonCode,
-    properties,
-    propertiesByteLength,
-  );
-  if (end > 0) transmit.end = end;
+  let remaining = reasonCode === SUCCESS ? 0 : 1;
+  if (properties !== null && properties.byteLength > 0) {
+    remaining = 1 + sectionByteLength(true, properties.byteLength);
+  }
+  const byteLength = packetByteLength(remaining) + reservedByteLength;
+  if (s.sendRemaining > 0 || !transmit.reserve(byteLength)) return false;
+  const out = transmit.bytes;
+  out[transmit.end] = type << 4;
+  let at = writeVarint(out, transmit.end + 1, remaining);
+  if (remaining > 0) {
+    out[at] = reasonCode;
+    at++;
+  }
+  if (properties !== null && remaining > 1) {
+    at = writeSection(out, at, properties.bytes, properties.byteLength);
+  }
+  transmit.end = at;
+  return true;
 }
 
 /** Ends the connection because the server broke the standard [MQTT-4.13.1-1]; 3.1.1 has no words for why. */
@@ -60,7 +72,7 @@ export function endForViolation(
 ): void {
   const reasonCode = violationReasonCode(violation);
   // A DISCONNECT with a reason may only follow CONNECT, which was sent [MQTT-3.14.0-1]; 3.1.1 just closes.
-  if (s.isV5) writeDisconnect(s, reasonCode, NO_BYTES, 0);
+  if (s.isV5) writeReason(s, DISCONNECT, reasonCode, null, 0);
   s.endViolation = violation;
   s.endViolationOffset = violationOffset;
   endConnection(s, CAUSE_VIOLATION, reasonCode, nowMs);
@@ -81,25 +93,29 @@ function isReconnecting(s: SessionState, cause: number, reasonCode: number): boo
  * the transport, and sets the time of the next attempt. EVENT_DISCONNECTED follows at the next poll.
  */
 export function endConnection(s: SessionState, cause: number, reasonCode: number, nowMs: number): void {
-  s.timers.stopConnection();
+  s.connectAtMs = NEVER;
+  s.pingAtMs = NEVER;
+  s.pingTimeoutAtMs = NEVER;
   s.inflight.clearOnWire();
   s.incoming.handleDisconnected();
   if (s.releaseQos === 2) settleIncoming(s, s.releasePacketId);
   if (s.sendRemaining > 0) endHalf(s);
   s.outgoingAliases.start(0, 0);
-  s.incomingAliases.start();
+  forgetAliases(s.aliasNames);
   s.streamRemaining = 0;
   s.releaseByteLength = 0;
   s.releaseQos = 0;
   s.incompleteByteLength = -1;
-  s.isConnectDue = false;
-  s.isConnectingEventDue = false;
   s.isReplaying = false;
   s.keepAliveMs = 0;
   s.transportAction = TRANSPORT_CLOSE;
   let inMs = -1;
-  if (s.connection !== CLOSED_FOR_GOOD && isReconnecting(s, cause, reasonCode)) inMs = s.backoff.next();
-  s.timers.reconnectMs = inMs < 0 ? NEVER : nowMs + inMs;
+  const isWanted = s.connection !== CLOSED_FOR_GOOD && isReconnecting(s, cause, reasonCode);
+  if (isWanted && s.attempts < s.attemptsMax) {
+    inMs = backoffMs(s.attempts, s.reconnectFirstMs, s.reconnectMaximumMs, s.random());
+    s.attempts++;
+  }
+  s.reconnectAtMs = inMs < 0 ? NEVER : nowMs + inMs;
   if (s.connection !== CLOSED_FOR_GOOD) s.connection = inMs < 0 ? IDLE : WAITING;
   s.endCause = cause;
   s.endReasonCode = reasonCode;

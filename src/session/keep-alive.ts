@@ -10,13 +10,13 @@ import { NEVER } from './timers.ts';
 export function noteSent(s: SessionState, nowMs: number): void {
   s.lastSentMs = nowMs;
   if (s.keepAliveMs === 0) {
-    s.timers.pingMs = NEVER;
+    s.pingAtMs = NEVER;
     return;
   }
   const idleMs = nowMs + s.keepAliveMs;
   // A client that only sends would never find out that nobody listens: silence for twice as long asks, too.
   const silentMs = s.lastReceivedMs + 2 * s.keepAliveMs;
-  s.timers.pingMs = silentMs < idleMs && s.timers.pingTimeoutMs === NEVER ? silentMs : idleMs;
+  s.pingAtMs = silentMs < idleMs && s.pingTimeoutAtMs === NEVER ? silentMs : idleMs;
 }
 
 /**
@@ -25,14 +25,14 @@ export function noteSent(s: SessionState, nowMs: number): void {
  */
 export function writePing(s: SessionState, nowMs: number): void {
   const transmit = s.transmit;
-  const isFirst = s.timers.pingTimeoutMs === NEVER;
+  const isFirst = s.pingTimeoutAtMs === NEVER;
   if ((isFirst || transmit.byteLength() === 0) && transmit.reserve(2)) {
     transmit.end = encodePing(transmit.bytes, transmit.end, transmit.bytes.length, PINGREQ);
   }
   if (isFirst) {
     s.lastReceivedMs = nowMs;
-    s.timers.pingTimeoutMs = nowMs + s.pingTimeoutMs;
+    s.pingTimeoutAtMs = nowMs + s.pingTimeoutMs;
   }
   s.lastSentMs = nowMs;
-  s.timers.pingMs = nowMs + s.keepAliveMs;
+  s.pingAtMs = nowMs + s.keepAliveMs;
 }

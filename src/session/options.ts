@@ -1,25 +1,26 @@
 /**
- * A session's options: what they may be, and what CONNECT they make. All checks are here; nothing behind them has to
- * check again.
+ * A session's options: what they may be, and what CONNECT they make. Nothing behind the constructor of the session has to
+ * check them again.
  */
-import { check, checkInteger, codedError } from '../assert.ts';
+import { check, checkArgument, checkInteger, checkRange, codedError } from '../assert.ts';
 import {
-  CONNECT_TIMEOUT_MS_DEFAULT,
-  FOUR_BYTE_INTEGER_MAX,
-  INFLIGHT_SLOTS_DEFAULT,
-  PING_TIMEOUT_MS_DEFAULT,
+  KEEP_ALIVE_SECONDS_DEFAULT,
   RECEIVE_MAXIMUM_DEFAULT,
-  RECEIVE_WINDOW_BYTES_MIN,
   STRING_BYTES_MAX,
-  TRANSMIT_RING_BYTES_MIN,
   TWO_BYTE_INTEGER_MAX,
 } from '../limits.ts';
-import { ConnectFields } from '../packets/connect.ts';
-import type { Codec } from '../packets/codec.ts';
-import type { Packet } from '../packets/packet.ts';
-import { PropertyWriter } from '../packets/properties.ts';
 import {
-  P_AUTHENTICATION_DATA,
+  CONNECT_FLAGS,
+  CONNECT_KEEP_ALIVE,
+  CONNECT_PROPERTIES,
+  CONNECT_VERSION,
+} from '../packets/connect.ts';
+import type { Codec } from '../packets/codec.ts';
+import { writeBinary, writeTwoBytes } from '../packets/fields.ts';
+import type { Packet } from '../packets/packet.ts';
+import { PropertyWriter, numberMax, numberMin } from '../packets/properties.ts';
+import {
+  PROPERTY_TABLE,
   P_AUTHENTICATION_METHOD,
   P_CONTENT_TYPE,
   P_CORRELATION_DATA,
@@ -33,11 +34,22 @@ import {
   P_SESSION_EXPIRY_INTERVAL,
   P_TOPIC_ALIAS_MAXIMUM,
   P_WILL_DELAY_INTERVAL,
+  TYPE_BINARY,
+  TYPE_VARINT,
 } from '../packets/property-table.ts';
-import { V3_1_1, V5 } from '../packets/types.ts';
+import {
+  CONNECT_CLEAN_START,
+  CONNECT_PASSWORD,
+  CONNECT_USER_NAME,
+  CONNECT_WILL,
+  CONNECT_WILL_RETAIN,
+  V3_1_1,
+  V5,
+} from '../packets/types.ts';
 import { findWildcard } from '../topic.ts';
-import { copyRange } from '../wire/bytes.ts';
-import { encodeUtf8 } from '../wire/utf8.ts';
+import { copyRange, moveDown } from '../wire/bytes.ts';
+import { encodeUtf8, writeUtf8 } from '../wire/utf8.ts';
+import { writeVarint } from '../wire/varint.ts';
 import type { SessionEvent } from './event.ts';
 import type { SessionStore } from './store.ts';
 
@@ -153,15 +165,20 @@ export interface SessionOptions {
   event?: SessionEvent | undefined;
 }
 
+/** Throws unless `bytes` can be a UTF-8 string or a binary datum of a packet; returns them. */
+function checkLength(bytes: Uint8Array, name: string): Uint8Array {
+  checkRange(bytes.length <= STRING_BYTES_MAX, name + ' is longer than 65,535 bytes');
+  return bytes;
+}
+
 /** `text` as UTF-8; throws naming `name` when it cannot be in a packet. */
 export function textBytes(text: string, name: string): Uint8Array {
-  check(typeof text === 'string', 'ERR_INVALID_ARGUMENT', name + ' must be a string');
+  checkArgument(typeof text === 'string', name + ' must be a string');
   const bytes = encodeUtf8(text);
   if (bytes === undefined) {
     throw codedError('ERR_INVALID_TEXT', name + ' holds U+0000 or an unpaired surrogate [MQTT-1.5.4-1]');
   }
-  check(bytes.length <= STRING_BYTES_MAX, 'ERR_OUT_OF_RANGE', name + ' is longer than 65,535 bytes');
-  return bytes;
+  return checkLength(bytes, name);
 }
 
 /** A Topic Name as bytes of its own; throws ERR_INVALID_TOPIC naming `name` and the rule. */
@@ -181,226 +198,175 @@ export function refuseOn311(name: string): void {
   throw codedError('ERR_UNSUPPORTED_ON_3_1_1', name + ' needs MQTT 5.0, and the protocol is 3.1.1');
 }
 
-/** The options of 5.0 alone, by name, to be refused for 3.1.1. */
-const V5_ONLY = [
-  'sessionExpirySeconds',
-  'maximumPacketSize',
-  'topicAliasMaximum',
-  'outgoingAliasesMax',
-  'requestResponseInformation',
-  'requestProblemInformation',
-  'userProperties',
-  'authenticationMethod',
-];
-const V5_ONLY_WILL = [
-  'willDelaySeconds',
-  'messageExpirySeconds',
-  'payloadFormatIndicator',
-  'contentType',
-  'responseTopic',
-  'correlationData',
-  'userProperties',
-];
-
-function refuseV5Only(options: object, names: readonly string[], prefix: string): void {
-  const values = options as Record<string, unknown>;
-  for (let i = 0; i < names.length; i++) {
-    if (values[names[i]] !== undefined) refuseOn311(prefix + names[i]);
-  }
+/** The option, an integer from `min` to `max`, or `otherwise` when it is not given. */
+export function integerOf(
+  option: number | undefined,
+  name: string,
+  min: number,
+  max: number,
+  otherwise: number,
+): number {
+  const value = option ?? otherwise;
+  checkInteger(value, min, max, name);
+  return value;
 }
 
-/** Bytes that the properties of these options can take at most: room for a writer. */
-function roomFor(
-  texts: (string | Uint8Array | undefined)[],
-  userProperties: UserProperties | undefined,
-): number {
-  let bytes = 64;
-  for (let i = 0; i < texts.length; i++) {
-    const text = texts[i];
-    if (text !== undefined) bytes += 3 + text.length * 3;
-  }
-  if (userProperties !== undefined) {
-    for (let i = 0; i < userProperties.length; i++) {
-      bytes += 5 + (userProperties[i][0].length + userProperties[i][1].length) * 3;
-    }
+/** The option, a number of `min` at least, or `otherwise` when it is not given. */
+export function amountOf(option: number | undefined, name: string, min: number, otherwise: number): number {
+  const value = option ?? otherwise;
+  checkRange(value >= min, name + ' must be ' + String(min) + ' at least');
+  return value;
+}
+
+/** Bytes that all the strings and data in `value` can take in a packet at most. */
+function roomFor(value: unknown): number {
+  if (typeof value === 'string') return 5 + value.length * 3;
+  if (value instanceof Uint8Array) return 5 + value.length;
+  let bytes = 5;
+  if (typeof value === 'object' && value !== null) {
+    const names = Object.keys(value);
+    for (let i = 0; i < names.length; i++) bytes += roomFor((value as Record<string, unknown>)[names[i]]);
   }
   return bytes;
 }
 
-function addNumber(writer: PropertyWriter, row: number, value: number | undefined, name: string): void {
+/**
+ * Adds the property of `row` if the option is given: a truth value, a number, text or data, as the row has it. The option
+ * is called by the last part of `name`, which errors give in full.
+ */
+function addOption(writer: PropertyWriter, row: number, options: object, name: string): void {
+  const value = (options as Record<string, unknown>)[name.substring(name.lastIndexOf('.') + 1)];
   if (value === undefined) return;
-  checkInteger(value, 0, FOUR_BYTE_INTEGER_MAX, name);
-  check(writer.addNumber(row, value), 'ERR_OUT_OF_RANGE', name + ' is out of range: ' + String(value));
+  if (writer.bytes[CONNECT_VERSION] !== V5) refuseOn311(name);
+  const type = PROPERTY_TABLE[row * 3 + 1];
+  if (type <= TYPE_VARINT) {
+    const number = typeof value === 'boolean' ? (value ? 1 : 0) : (value as number);
+    checkInteger(number, numberMin(row), numberMax(type), name);
+    writer.addNumber(row, number);
+  } else if (type === TYPE_BINARY) writer.addBytes(row, checkLength(value as Uint8Array, name));
+  else writer.addBytes(row, textBytes(value as string, name));
 }
 
-function addText(writer: PropertyWriter, row: number, value: string | undefined, name: string): void {
-  if (value === undefined) return;
-  check(
-    writer.addText(row, value),
-    'ERR_INVALID_TEXT',
-    name + ' is not a valid UTF-8 string of 65,535 bytes at most',
-  );
-}
-
-function addPairs(writer: PropertyWriter, pairs: UserProperties | undefined, name: string): void {
+function addUserProperties(writer: PropertyWriter, pairs: UserProperties | undefined, name: string): void {
   if (pairs === undefined) return;
+  if (writer.bytes[CONNECT_VERSION] !== V5) refuseOn311(name);
   for (let i = 0; i < pairs.length; i++) {
-    check(
-      writer.addPair(pairs[i][0], pairs[i][1]),
-      'ERR_INVALID_TEXT',
-      name + ' must be pairs of valid strings',
-    );
+    const isAdded = writer.addPair(pairs[i][0], pairs[i][1]);
+    check(isAdded, 'ERR_INVALID_TEXT', name + ' must be pairs of valid strings');
   }
 }
 
-/** Puts the will into `fields`. */
-function setWill(fields: ConnectFields, will: WillOptions): void {
-  fields.willTopic = encodeTopicName(will.topicName, 'will.topicName');
-  if (typeof will.payload === 'string') fields.willPayload = textBytes(will.payload, 'will.payload');
-  else if (will.payload !== undefined) fields.willPayload = will.payload;
-  check(
-    fields.willPayload.length <= STRING_BYTES_MAX,
-    'ERR_OUT_OF_RANGE',
-    'will.payload is longer than 65,535 bytes',
-  );
-  fields.willQos = will.qos ?? 0;
-  checkInteger(fields.willQos, 0, 2, 'will.qos'); // [MQTT-3.1.2-12]
-  fields.willRetain = will.retain === true;
-  if (fields.protocolVersion !== V5) {
-    refuseV5Only(will, V5_ONLY_WILL, 'will.');
-    return;
+/** Leaves room at `at` for the length of the properties that are to be written next. */
+function openSection(writer: PropertyWriter, at: number): void {
+  writer.byteLength = at + 4;
+}
+
+/** Gives the properties written since `openSection` their length; 3.1.1 has neither. */
+function closeSection(writer: PropertyWriter, at: number): void {
+  const bytes = writer.bytes;
+  const byteLength = writer.byteLength - at - 4;
+  if (bytes[CONNECT_VERSION] === V5) {
+    const first = writeVarint(bytes, at, byteLength);
+    moveDown(bytes, first, at + 4, writer.byteLength);
+    at = first + byteLength;
   }
-  const room = roomFor([will.contentType, will.responseTopic, will.correlationData], will.userProperties);
-  const writer = new PropertyWriter(new Uint8Array(room));
-  addNumber(writer, P_PAYLOAD_FORMAT_INDICATOR, will.payloadFormatIndicator, 'will.payloadFormatIndicator');
-  addNumber(writer, P_MESSAGE_EXPIRY_INTERVAL, will.messageExpirySeconds, 'will.messageExpirySeconds');
-  addText(writer, P_CONTENT_TYPE, will.contentType, 'will.contentType');
+  writer.byteLength = at;
+}
+
+/** Writes a string or binary datum, which room was made for. */
+function append(writer: PropertyWriter, bytes: Uint8Array): void {
+  writer.byteLength = writeBinary(writer.bytes, writer.byteLength, bytes);
+}
+
+/** Data as they are, a string as UTF-8. */
+function dataBytes(data: Uint8Array | string, name: string): Uint8Array {
+  return typeof data === 'string' ? textBytes(data, name) : checkLength(data, name);
+}
+
+/** Writes the will, and returns its bits of the Connect Flags. */
+function appendWill(writer: PropertyWriter, will: WillOptions): number {
+  const at = writer.byteLength;
+  openSection(writer, at);
+  addOption(writer, P_PAYLOAD_FORMAT_INDICATOR, will, 'will.payloadFormatIndicator');
+  addOption(writer, P_MESSAGE_EXPIRY_INTERVAL, will, 'will.messageExpirySeconds');
+  addOption(writer, P_CONTENT_TYPE, will, 'will.contentType');
   if (will.responseTopic !== undefined) encodeTopicName(will.responseTopic, 'will.responseTopic');
-  addText(writer, P_RESPONSE_TOPIC, will.responseTopic, 'will.responseTopic');
-  if (will.correlationData !== undefined) {
-    check(
-      writer.addBytes(P_CORRELATION_DATA, will.correlationData),
-      'ERR_OUT_OF_RANGE',
-      'will.correlationData',
-    );
-  }
-  addNumber(writer, P_WILL_DELAY_INTERVAL, will.willDelaySeconds, 'will.willDelaySeconds');
-  addPairs(writer, will.userProperties, 'will.userProperties');
-  fields.willProperties = writer.bytes;
-  fields.willPropertiesByteLength = writer.byteLength;
+  addOption(writer, P_RESPONSE_TOPIC, will, 'will.responseTopic');
+  addOption(writer, P_CORRELATION_DATA, will, 'will.correlationData');
+  addOption(writer, P_WILL_DELAY_INTERVAL, will, 'will.willDelaySeconds');
+  addUserProperties(writer, will.userProperties, 'will.userProperties');
+  closeSection(writer, at);
+  append(writer, encodeTopicName(will.topicName, 'will.topicName'));
+  append(writer, dataBytes(will.payload ?? '', 'will.payload'));
+  const qos = integerOf(will.qos, 'will.qos', 0, 2, 0); // [MQTT-3.1.2-12]
+  return CONNECT_WILL | (qos << 3) | (will.retain === true ? CONNECT_WILL_RETAIN : 0);
 }
 
-/** Checks the options and makes the fields of CONNECT; throws a coded error naming the first that is wrong. */
-export function makeConnectFields(options: SessionOptions): ConnectFields {
-  const fields = new ConnectFields();
-  fields.protocolVersion = options.protocolVersion ?? V5;
-  const isV5 = fields.protocolVersion === V5;
-  check(isV5 || fields.protocolVersion === V3_1_1, 'ERR_INVALID_ARGUMENT', 'protocolVersion must be 5 or 4');
-  if (!isV5) refuseV5Only(options, V5_ONLY, '');
-  fields.clientId = textBytes(options.clientId ?? '', 'clientId');
-  fields.cleanStart = options.cleanStart !== false;
-  check(
-    isV5 || fields.cleanStart || fields.clientId.length > 0,
-    'ERR_INVALID_ARGUMENT',
+/**
+ * Checks what CONNECT says of the options and makes it, without its fixed header: see connecting.ts. Throws a coded error
+ * naming the first that is wrong. Strings and data are copied.
+ */
+export function encodeConnectOptions(options: SessionOptions): Uint8Array {
+  const version = options.protocolVersion ?? V5;
+  checkArgument(version === V5 || version === V3_1_1, 'protocolVersion must be 5 or 4');
+  const room = roomFor([
+    options.clientId,
+    options.userName,
+    options.password,
+    options.will,
+    options.userProperties,
+    options.authenticationMethod,
+  ]);
+  const writer = new PropertyWriter(new Uint8Array(64 + room));
+  const bytes = writer.bytes;
+  writeUtf8('\0\u0004MQTT', bytes, 0);
+  bytes[CONNECT_VERSION] = version;
+  const keepAliveSeconds = integerOf(
+    options.keepAliveSeconds,
+    'keepAliveSeconds',
+    0,
+    TWO_BYTE_INTEGER_MAX,
+    KEEP_ALIVE_SECONDS_DEFAULT,
+  );
+  writeTwoBytes(bytes, CONNECT_KEEP_ALIVE, keepAliveSeconds);
+
+  openSection(writer, CONNECT_PROPERTIES);
+  addOption(writer, P_SESSION_EXPIRY_INTERVAL, options, 'sessionExpirySeconds');
+  addOption(writer, P_AUTHENTICATION_METHOD, options, 'authenticationMethod');
+  addOption(writer, P_REQUEST_PROBLEM_INFORMATION, options, 'requestProblemInformation');
+  addOption(writer, P_REQUEST_RESPONSE_INFORMATION, options, 'requestResponseInformation');
+  const receiveMaximum = integerOf(
+    options.receiveMaximum,
+    'receiveMaximum',
+    1,
+    TWO_BYTE_INTEGER_MAX,
+    RECEIVE_MAXIMUM_DEFAULT,
+  );
+  writer.addNumber(P_RECEIVE_MAXIMUM, receiveMaximum);
+  addOption(writer, P_TOPIC_ALIAS_MAXIMUM, options, 'topicAliasMaximum');
+  addOption(writer, P_MAXIMUM_PACKET_SIZE, options, 'maximumPacketSize');
+  addUserProperties(writer, options.userProperties, 'userProperties');
+  closeSection(writer, CONNECT_PROPERTIES);
+
+  // The payload's fields are in this order [MQTT-3.1.3-1].
+  append(writer, textBytes(options.clientId ?? '', 'clientId'));
+  let flags = options.cleanStart === false ? 0 : CONNECT_CLEAN_START;
+  checkArgument(
+    version === V5 || flags !== 0 || writer.byteLength > CONNECT_PROPERTIES + 2,
     'clientId must not be empty when cleanStart is false [v3.1.1 MQTT-3.1.3-7]',
   );
-  fields.keepAliveSeconds = options.keepAliveSeconds ?? 60;
-  checkInteger(fields.keepAliveSeconds, 0, TWO_BYTE_INTEGER_MAX, 'keepAliveSeconds');
-  if (options.userName !== undefined) fields.userName = textBytes(options.userName, 'userName');
-  if (typeof options.password === 'string') fields.password = textBytes(options.password, 'password');
-  else if (options.password !== undefined) fields.password = options.password;
-  check(
-    fields.password === null || fields.password.length <= STRING_BYTES_MAX,
-    'ERR_OUT_OF_RANGE',
-    'password is longer than 65,535 bytes',
-  );
-  check(
-    isV5 || fields.password === null || fields.userName !== null,
-    'ERR_UNSUPPORTED_ON_3_1_1',
-    'password without userName needs MQTT 5.0 [v3.1.1 MQTT-3.1.2-22]',
-  );
-  if (options.will !== undefined) setWill(fields, options.will);
-  setConnectProperties(fields, options);
-  checkTimes(options);
-  return fields;
-}
-
-/** Checks what no packet shows. */
-function checkTimes(options: SessionOptions): void {
-  checkInteger(options.topicAliasMaximum ?? 0, 0, TWO_BYTE_INTEGER_MAX, 'topicAliasMaximum');
-  checkInteger(options.outgoingAliasesMax ?? 0, 0, TWO_BYTE_INTEGER_MAX, 'outgoingAliasesMax');
-  connectTimeoutMsOf(options);
-  pingTimeoutMsOf(options);
-  const reconnect = options.reconnect;
-  if (reconnect === undefined || reconnect === false) return;
-  check((reconnect.firstMs ?? 0) >= 0, 'ERR_OUT_OF_RANGE', 'reconnect.firstMs must not be below 0');
-  check((reconnect.maximumMs ?? 0) >= 0, 'ERR_OUT_OF_RANGE', 'reconnect.maximumMs must not be below 0');
-  check((reconnect.attemptsMax ?? 0) >= 0, 'ERR_OUT_OF_RANGE', 'reconnect.attemptsMax must not be below 0');
-}
-
-/** Writes CONNECT's properties into `fields`; throws a coded error naming the first option that is wrong. */
-export function setConnectProperties(fields: ConnectFields, options: SessionOptions): void {
-  if (fields.protocolVersion !== V5) return;
-  const room = roomFor([options.authenticationMethod], options.userProperties);
-  const writer = new PropertyWriter(new Uint8Array(room));
-  addNumber(writer, P_SESSION_EXPIRY_INTERVAL, options.sessionExpirySeconds, 'sessionExpirySeconds');
-  addText(writer, P_AUTHENTICATION_METHOD, options.authenticationMethod, 'authenticationMethod');
-  if (options.requestProblemInformation === false) writer.addNumber(P_REQUEST_PROBLEM_INFORMATION, 0);
-  if (options.requestResponseInformation === true) writer.addNumber(P_REQUEST_RESPONSE_INFORMATION, 1);
-  addNumber(writer, P_RECEIVE_MAXIMUM, receiveMaximumOf(options), 'receiveMaximum');
-  addNumber(writer, P_TOPIC_ALIAS_MAXIMUM, options.topicAliasMaximum, 'topicAliasMaximum');
-  addNumber(writer, P_MAXIMUM_PACKET_SIZE, options.maximumPacketSize, 'maximumPacketSize');
-  addPairs(writer, options.userProperties, 'userProperties');
-  fields.properties = new Uint8Array(writer.byteLength);
-  fields.propertiesByteLength = writer.byteLength;
-  copyRange(writer.bytes, 0, writer.byteLength, fields.properties, 0);
-}
-
-/** Adds the Authentication Data of one connection to CONNECT's properties, in an array of its own. */
-export function addAuthenticationData(fields: ConnectFields, data: Uint8Array): void {
-  const byteLength = fields.propertiesByteLength;
-  const writer = new PropertyWriter(new Uint8Array(byteLength + 3 + data.length));
-  copyRange(fields.properties, 0, byteLength, writer.bytes, 0);
-  writer.byteLength = byteLength;
-  writer.addBytes(P_AUTHENTICATION_DATA, data);
-  fields.properties = writer.bytes;
-  fields.propertiesByteLength = writer.byteLength;
-}
-
-export function receiveMaximumOf(options: SessionOptions): number {
-  const value = options.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT;
-  checkInteger(value, 1, TWO_BYTE_INTEGER_MAX, 'receiveMaximum');
-  return value;
-}
-
-export function inflightMaxOf(options: SessionOptions): number {
-  const value = options.inflightMax ?? INFLIGHT_SLOTS_DEFAULT;
-  checkInteger(value, 1, TWO_BYTE_INTEGER_MAX, 'inflightMax');
-  return value;
-}
-
-export function connectTimeoutMsOf(options: SessionOptions): number {
-  const value = options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS_DEFAULT;
-  check(value > 0, 'ERR_OUT_OF_RANGE', 'connectTimeoutMs must be above 0');
-  return value;
-}
-
-/** Milliseconds a PINGRESP may take; never longer than the keep-alive, unless it was asked for. */
-export function pingTimeoutMsOf(options: SessionOptions): number {
-  const value = options.pingTimeoutMs ?? PING_TIMEOUT_MS_DEFAULT;
-  check(value > 0, 'ERR_OUT_OF_RANGE', 'pingTimeoutMs must be above 0');
-  return value;
-}
-
-export function checkBuffers(buffers: SessionBuffers): void {
-  check(
-    buffers.receive.length >= RECEIVE_WINDOW_BYTES_MIN,
-    'ERR_OUT_OF_RANGE',
-    'buffers.receive must have 64 bytes at least',
-  );
-  check(
-    buffers.transmit.length >= TRANSMIT_RING_BYTES_MIN,
-    'ERR_OUT_OF_RANGE',
-    'buffers.transmit must have 64 bytes at least',
-  );
+  if (options.will !== undefined) flags |= appendWill(writer, options.will);
+  if (options.userName !== undefined) {
+    flags |= CONNECT_USER_NAME;
+    append(writer, textBytes(options.userName, 'userName'));
+  }
+  if (options.password !== undefined) {
+    if (version !== V5 && options.userName === undefined) refuseOn311('password without userName'); // [v3.1.1 MQTT-3.1.2-22]
+    flags |= CONNECT_PASSWORD;
+    append(writer, dataBytes(options.password, 'password'));
+  }
+  bytes[CONNECT_FLAGS] = flags;
+  const connect = new Uint8Array(writer.byteLength);
+  copyRange(bytes, 0, writer.byteLength, connect, 0);
+  return connect;
 }

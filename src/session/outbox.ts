@@ -7,7 +7,8 @@
  * holes until they reach the front; when room is short the live ones move down, as long as that frees an eighth of
  * the storage, so that the bytes moved stay in proportion to the bytes accepted. Knows nothing of connections.
  */
-import { copyBytes, copyRange, moveDown } from '../wire/bytes.ts';
+import { copyRange, moveDown } from '../wire/bytes.ts';
+import { readTwoBytes, writeTwoBytes } from '../packets/fields.ts';
 import { NO_SPACE, PACKET_TOO_LARGE } from '../status.ts';
 
 /** Bytes before the Topic Name: length 4, ticket 4, expiry deadline 4, flags 1, state 1, packet id 2, topic handle 2, topic length 2, properties length 4. */
@@ -82,11 +83,6 @@ export class Outbox {
     this.sending = -1;
   }
 
-  /** Bytes that live records take. */
-  usedByteLength(): number {
-    return this.end - this.start - this.holeBytes;
-  }
-
   /**
    * Appends a message. Returns its offset, NO_SPACE when it does not fit now, or PACKET_TOO_LARGE when it never will.
    * `deadlineSeconds` is NO_DEADLINE or when it expires. The bytes are copied: of the payload the first
@@ -115,18 +111,15 @@ export class Outbox {
     writeFourBytes(bytes, at + DEADLINE, deadlineSeconds);
     bytes[at + FLAGS] = flags;
     bytes[at + STATE] = RECORD_QUEUED;
-    bytes[at + PACKET_ID] = 0;
-    bytes[at + PACKET_ID + 1] = 0;
-    bytes[at + HANDLE] = handle >>> 8;
-    bytes[at + HANDLE + 1] = handle & 255;
-    bytes[at + TOPIC_LENGTH] = topicByteLength >>> 8;
-    bytes[at + TOPIC_LENGTH + 1] = topicByteLength & 255;
+    writeTwoBytes(bytes, at + PACKET_ID, 0);
+    writeTwoBytes(bytes, at + HANDLE, handle);
+    writeTwoBytes(bytes, at + TOPIC_LENGTH, topicByteLength);
     writeFourBytes(bytes, at + PROPERTIES_LENGTH, propertiesByteLength);
     let to = at + RECORD_HEAD_BYTES;
     copyRange(topic, 0, topicByteLength, bytes, to);
     to += topicByteLength;
     copyRange(properties, 0, propertiesByteLength, bytes, to);
-    copyBytes(payload, givenByteLength, bytes, to + propertiesByteLength);
+    copyRange(payload, 0, givenByteLength, bytes, to + propertiesByteLength);
     this.end = at + length;
     this.count++;
     if ((flags & 6) === 0) this.queuedQos0++;
@@ -153,8 +146,7 @@ export class Outbox {
     const at = this.end;
     copyRange(record, from, from + recordByteLength, this.bytes, at);
     this.bytes[at + STATE] = RECORD_QUEUED;
-    this.bytes[at + HANDLE] = 255;
-    this.bytes[at + HANDLE + 1] = 255;
+    writeTwoBytes(this.bytes, at + HANDLE, NO_HANDLE);
     this.end = at + recordByteLength;
     this.count++;
     return at;
@@ -210,11 +202,11 @@ export class Outbox {
   }
 
   handle(at: number): number {
-    return (this.bytes[at + HANDLE] << 8) | this.bytes[at + HANDLE + 1];
+    return readTwoBytes(this.bytes, at + HANDLE);
   }
 
   topicByteLength(at: number): number {
-    return (this.bytes[at + TOPIC_LENGTH] << 8) | this.bytes[at + TOPIC_LENGTH + 1];
+    return readTwoBytes(this.bytes, at + TOPIC_LENGTH);
   }
 
   propertiesByteLength(at: number): number {

@@ -3,7 +3,7 @@
  */
 import { NO_BYTES } from '../wire/bytes.ts';
 import { PUBLISH } from '../packets/types.ts';
-import { check } from '../assert.ts';
+import { check, checkArgument, checkInteger } from '../assert.ts';
 import { FOUR_BYTE_INTEGER_MAX, RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import {
   CLOSED,
@@ -16,9 +16,10 @@ import {
 } from '../status.ts';
 import { findWildcard } from '../topic.ts';
 import { packetByteLength } from '../packets/fields.ts';
-import { readProperty } from '../packets/properties.ts';
+import { skipProperty } from '../packets/properties.ts';
 import type { PropertyWriter } from '../packets/properties.ts';
 import {
+  PROPERTY_ROWS,
   PROPERTY_TABLE,
   P_MESSAGE_EXPIRY_INTERVAL,
   P_RESPONSE_TOPIC,
@@ -30,7 +31,7 @@ import { publishFlags, publishRemainingLength } from '../packets/publish.ts';
 import { CLOSED_FOR_GOOD, CONNECTED } from './connection.ts';
 import { SLOT_RECORD, SLOT_STRIDE } from './inflight.ts';
 import { refuseOn311 } from './options.ts';
-import { NO_DEADLINE, NO_HANDLE } from './outbox.ts';
+import { NO_DEADLINE, NO_HANDLE, readFourBytes } from './outbox.ts';
 import type { SessionState } from './state.ts';
 import { STORED_MESSAGE } from './store.ts';
 import type { TopicHandle } from './topic-aliases.ts';
@@ -56,15 +57,15 @@ export function publish(
   nowMs: number,
 ): number {
   if (s.connection === CLOSED_FOR_GOOD) return CLOSED;
-  check(qos === 0 || qos === 1 || qos === 2, 'ERR_OUT_OF_RANGE', 'qos must be 0, 1 or 2 [MQTT-3.3.1-4]');
-  check(retain === 0 || retain === 1, 'ERR_OUT_OF_RANGE', 'retain must be 0 or 1');
+  checkInteger(qos, 0, 2, 'qos'); // [MQTT-3.3.1-4]
+  checkInteger(retain, 0, 1, 'retain');
   const flags = publishFlags(qos, retain, 0);
   const propertiesByteLength = properties === null ? 0 : properties.byteLength;
   const propertyBytes = properties === null ? NO_BYTES : properties.bytes;
   let deadlineSeconds = NO_DEADLINE;
   if (propertiesByteLength > 0) {
     if (!s.isV5) refuseOn311('properties');
-    deadlineSeconds = checkProperties(s, propertyBytes, propertiesByteLength, nowMs);
+    deadlineSeconds = checkProperties(propertyBytes, propertiesByteLength, nowMs);
   }
   const isConnected = s.connection === CONNECTED;
   if (isConnected && !isSupported(s, flags)) return NOT_SUPPORTED_BY_SERVER;
@@ -162,41 +163,32 @@ function dropOldestQos0(s: SessionState): boolean {
 }
 
 /** Refuses properties that no PUBLISH of a client may have; returns when the message expires, or NO_DEADLINE. */
-export function checkProperties(
-  s: SessionState,
-  bytes: Uint8Array,
-  byteLength: number,
-  nowMs: number,
-): number {
+export function checkProperties(bytes: Uint8Array, byteLength: number, nowMs: number): number {
   let deadlineSeconds = NO_DEADLINE;
   let seen = 0;
   for (let at = 0; at < byteLength;) {
-    at = readProperty(bytes, at, s.property);
-    const row = s.property.row;
-    check(
+    const row = PROPERTY_ROWS[bytes[at]];
+    const next = skipProperty(bytes, at);
+    checkArgument(
       (seen & (1 << row)) === 0 || row === P_USER_PROPERTY,
-      'ERR_INVALID_ARGUMENT',
       'properties must not hold one twice, user properties apart',
     );
     seen |= 1 << row;
-    if (row === P_RESPONSE_TOPIC) {
-      const topicAt = s.property.offset;
-      check(
-        s.property.byteLength > 0 && findWildcard(bytes, topicAt, at) < 0,
-        'ERR_INVALID_TOPIC',
-        'the response topic must be a Topic Name without wildcards [MQTT-3.3.2-14]',
-      );
-    }
-    check(
+    checkArgument(
       (PROPERTY_TABLE[row * 3 + 2] & PUBLISH_PLACE) !== 0 && row !== P_SUBSCRIPTION_IDENTIFIER,
-      'ERR_INVALID_ARGUMENT',
       'properties must be those of a PUBLISH that a client sends [MQTT-3.3.4-6]',
     );
-    check(row !== P_TOPIC_ALIAS, 'ERR_INVALID_ARGUMENT', 'topic aliases are given by the session');
+    checkArgument(row !== P_TOPIC_ALIAS, 'topic aliases are given by the session');
+    check(
+      row !== P_RESPONSE_TOPIC || (next > at + 3 && findWildcard(bytes, at + 3, next) < 0),
+      'ERR_INVALID_TOPIC',
+      'the response topic must be a Topic Name without wildcards [MQTT-3.3.2-14]',
+    );
     if (row === P_MESSAGE_EXPIRY_INTERVAL) {
-      const deadline = Math.ceil(nowMs / 1000) + s.property.value;
+      const deadline = Math.ceil(nowMs / 1000) + readFourBytes(bytes, at + 1);
       if (deadline <= FOUR_BYTE_INTEGER_MAX) deadlineSeconds = deadline === NO_DEADLINE ? 1 : deadline;
     }
+    at = next;
   }
   return deadlineSeconds;
 }

@@ -3,7 +3,9 @@
  * turned into an event, an answer, or the end of the connection.
  */
 import { NEED_DATA, OK, VIOLATION } from '../status.ts';
-import { isEqualRange } from '../wire/bytes.ts';
+import { NO_BYTES, isEqualRange } from '../wire/bytes.ts';
+import { CONNECT_FLAGS, CONNECT_KEEP_ALIVE } from '../packets/connect.ts';
+import { byteLengthAt } from '../packets/packet.ts';
 import {
   P_ASSIGNED_CLIENT_IDENTIFIER,
   P_AUTHENTICATION_METHOD,
@@ -13,12 +15,11 @@ import {
   P_RETAIN_AVAILABLE,
   P_SERVER_KEEP_ALIVE,
   P_SHARED_SUBSCRIPTION_AVAILABLE,
-  P_SUBSCRIPTION_IDENTIFIERS_AVAILABLE,
   P_TOPIC_ALIAS,
   P_TOPIC_ALIAS_MAXIMUM,
   P_WILDCARD_SUBSCRIPTION_AVAILABLE,
 } from '../packets/property-table.ts';
-import { PACKET_BYTES_MAX, TWO_BYTE_INTEGER_MAX } from '../limits.ts';
+import { PACKET_BYTES_MAX, PING_TIMEOUT_MS_DEFAULT, TWO_BYTE_INTEGER_MAX } from '../limits.ts';
 import {
   CONTINUE_AUTHENTICATION,
   PACKET_IDENTIFIER_NOT_FOUND,
@@ -28,6 +29,7 @@ import {
 import {
   AUTH,
   CONNACK,
+  CONNECT_CLEAN_START,
   DISCONNECT,
   PINGRESP,
   PUBACK,
@@ -49,6 +51,7 @@ import {
   UNEXPECTED_PACKET,
   UNKNOWN_TOPIC_ALIAS,
 } from '../packets/violations.ts';
+import { keepClientId } from './connecting.ts';
 import { CONNECTED, CONNECTING, isAllowed } from './connection.ts';
 import {
   ACT_COMPLETE,
@@ -78,6 +81,7 @@ import type { SessionState } from './state.ts';
 import { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from './store.ts';
 import { FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
 import { NEVER } from './timers.ts';
+import { forgetAliases, keepAlias } from './topic-aliases.ts';
 import {
   completeSlot,
   hasReservedRoom,
@@ -179,7 +183,7 @@ function handlePacket(s: SessionState, nowMs: number): number {
     case UNSUBACK:
       return handleSubscriptionAck(s);
     case PINGRESP:
-      s.timers.pingTimeoutMs = NEVER;
+      s.pingTimeoutAtMs = NEVER;
       return EVENT_NONE;
     case CONNACK:
       return handleConnack(s, nowMs);
@@ -197,19 +201,18 @@ function handlePacket(s: SessionState, nowMs: number): number {
 function handleAlias(s: SessionState): number {
   const packet = s.packet;
   const alias = packet.values[P_TOPIC_ALIAS];
-  const aliases = s.incomingAliases;
-  if (alias > aliases.aliasesMax) return packet.refuse(INVALID_TOPIC_ALIAS, packet.offset); // [MQTT-3.3.2-9]
+  const names = s.aliasNames;
+  if (alias > s.topicAliasMaximum) return packet.refuse(INVALID_TOPIC_ALIAS, packet.offset); // [MQTT-3.3.2-9]
   if (packet.topicByteLength > 0) {
-    aliases.set(alias, s.receive.bytes, packet.topicOffset, packet.topicByteLength);
+    keepAlias(names, alias, s.receive.bytes, packet.topicOffset, packet.topicByteLength);
     return OK;
   }
-  const name = alias <= aliases.names.length ? aliases.names[alias - 1] : null;
-  if (name === null || aliases.byteLengths[alias - 1] === 0) {
-    return packet.refuse(UNKNOWN_TOPIC_ALIAS, packet.offset); // [MQTT-3.3.2-7]
-  }
+  const name = alias <= names.length ? names[alias - 1] : NO_BYTES;
+  const byteLength = name.length > 0 ? byteLengthAt(name, 2) : 0;
+  if (byteLength === 0) return packet.refuse(UNKNOWN_TOPIC_ALIAS, packet.offset); // [MQTT-3.3.2-7]
   s.event.topicBytes = name;
-  s.event.topicOffset = 0;
-  s.event.topicByteLength = aliases.byteLengths[alias - 1];
+  s.event.topicOffset = 2;
+  s.event.topicByteLength = byteLength;
   return OK;
 }
 
@@ -264,10 +267,11 @@ function handlePublish(s: SessionState): number {
     byteLength -= missing;
     s.streamRemaining = missing;
     s.streamTotal = packet.payloadByteLength;
-    s.streamQos = qos;
     s.streamReceipt = event.receipt;
-    s.isStreamSilent = kind === EVENT_NONE;
-    if (s.isStreamSilent) receive.consume(receive.end - packet.offset);
+    if (kind === EVENT_NONE) {
+      s.streamTotal = -1;
+      receive.consume(receive.end - packet.offset);
+    }
   }
   if (kind === EVENT_NONE) return kind;
   s.releaseByteLength = packet.payloadOffset + byteLength - packet.offset;
@@ -294,7 +298,7 @@ function nextFragment(s: SessionState): number {
   if (byteLength > s.streamRemaining) byteLength = s.streamRemaining;
   const fragmentOffset = s.streamTotal - s.streamRemaining;
   s.streamRemaining -= byteLength;
-  if (s.isStreamSilent) {
+  if (s.streamTotal < 0) {
     receive.consume(byteLength);
     return EVENT_NONE;
   }
@@ -303,7 +307,7 @@ function nextFragment(s: SessionState): number {
   event.hasPacket = false;
   event.bytes = receive.bytes;
   event.topicByteLength = 0;
-  event.qos = s.streamQos;
+  event.qos = s.releaseQos;
   event.receipt = s.streamReceipt;
   event.payloadOffset = receive.start;
   event.payloadByteLength = byteLength;
@@ -397,7 +401,7 @@ function handleConnack(s: SessionState, nowMs: number): number {
     return tellEnd(s);
   }
   // [MQTT-3.2.2-4]: with Clean Start there is no session to be present.
-  if (packet.sessionPresent === 1 && s.fields.cleanStart) {
+  if (packet.sessionPresent === 1 && (s.connect[CONNECT_FLAGS] & CONNECT_CLEAN_START) !== 0) {
     return packet.refuse(SESSION_NOT_ASKED_FOR, packet.offset + 2);
   }
   const isMethodMissing = s.authenticationMethod !== null && !packet.has(P_AUTHENTICATION_METHOD);
@@ -408,14 +412,17 @@ function handleConnack(s: SessionState, nowMs: number): number {
   s.serverMaximumQos = said(s, P_MAXIMUM_QOS, 2);
   s.isRetainAvailable = said(s, P_RETAIN_AVAILABLE, 1) === 1;
   s.serverMaximumPacketSize = said(s, P_MAXIMUM_PACKET_SIZE, PACKET_BYTES_MAX);
-  s.isWildcardAvailable = said(s, P_WILDCARD_SUBSCRIPTION_AVAILABLE, 1) === 1;
-  s.isSharedAvailable = said(s, P_SHARED_SUBSCRIPTION_AVAILABLE, 1) === 1;
-  s.areIdentifiersAvailable = s.isV5 && said(s, P_SUBSCRIPTION_IDENTIFIERS_AVAILABLE, 1) === 1;
+  s.unavailable = 0;
+  for (let row = P_WILDCARD_SUBSCRIPTION_AVAILABLE; row <= P_SHARED_SUBSCRIPTION_AVAILABLE; row++) {
+    if (said(s, row, 1) === 0) s.unavailable |= 1 << row;
+  }
   s.outgoingAliases.start(said(s, P_TOPIC_ALIAS_MAXIMUM, 0), s.serverMaximumPacketSize); // [MQTT-3.2.2-17], [MQTT-3.2.2-18]
-  s.incomingAliases.start();
-  s.keepAliveMs = said(s, P_SERVER_KEEP_ALIVE, s.fields.keepAliveSeconds) * 1000; // [MQTT-3.2.2-21]
-  s.pingTimeoutMs =
-    s.isPingTimeoutAsked || s.pingTimeoutMsMax < s.keepAliveMs ? s.pingTimeoutMsMax : s.keepAliveMs;
+  forgetAliases(s.aliasNames);
+  s.keepAliveMs = said(s, P_SERVER_KEEP_ALIVE, byteLengthAt(s.connect, CONNECT_KEEP_ALIVE + 2)) * 1000; // [MQTT-3.2.2-21]
+  s.pingTimeoutMs = s.pingTimeoutMsAsked;
+  if (s.pingTimeoutMs === 0) {
+    s.pingTimeoutMs = s.keepAliveMs < PING_TIMEOUT_MS_DEFAULT ? s.keepAliveMs : PING_TIMEOUT_MS_DEFAULT;
+  }
   if (packet.has(P_ASSIGNED_CLIENT_IDENTIFIER)) keepClientId(s);
 
   const isSessionLost = packet.sessionPresent === 0;
@@ -424,10 +431,10 @@ function handleConnack(s: SessionState, nowMs: number): number {
   s.subscriptions.handleConnected(isSessionLost);
   s.hasSession = true;
   s.connection = CONNECTED;
-  s.timers.connectMs = NEVER;
+  s.connectAtMs = NEVER;
   noteSent(s, s.lastSentMs);
   s.lastReceivedMs = nowMs;
-  s.backoff.reset();
+  s.attempts = 0;
   s.event.kind = EVENT_CONNECTED;
   s.event.sessionPresent = packet.sessionPresent;
   s.event.reasonCode = SUCCESS;
@@ -455,22 +462,15 @@ function startNewSession(s: SessionState): void {
   s.incoming.clear();
 }
 
-/** The identifier that the server assigned is this client's from now on [MQTT-3.2.2-16]. */
-function keepClientId(s: SessionState): void {
-  const at = s.packet.values[P_ASSIGNED_CLIENT_IDENTIFIER];
-  const byteLength = s.packet.byteLengths[P_ASSIGNED_CLIENT_IDENTIFIER];
-  const clientId = new Uint8Array(byteLength);
-  for (let i = 0; i < byteLength; i++) clientId[i] = s.receive.bytes[at + i];
-  s.fields.clientId = clientId;
-}
-
 /** Whether the packet names another Authentication Method than CONNECT did [MQTT-4.12.0-5]. */
 function isMethodChanged(s: SessionState): boolean {
   const packet = s.packet;
   if (!packet.has(P_AUTHENTICATION_METHOD)) return false;
   const method = s.authenticationMethod;
-  if (method === null || packet.byteLengths[P_AUTHENTICATION_METHOD] !== method.length) return true;
-  return !isEqualRange(s.receive.bytes, packet.values[P_AUTHENTICATION_METHOD], method, 0, method.length);
+  const bytes = s.receive.bytes;
+  const at = packet.values[P_AUTHENTICATION_METHOD];
+  if (method === null || byteLengthAt(bytes, at) !== method.length) return true;
+  return !isEqualRange(bytes, at, method, 0, method.length);
 }
 
 function handleAuth(s: SessionState): number {

@@ -2,6 +2,7 @@
  * Taking a session's state back out of a store, record by record.
  */
 import { FOUR_BYTE_INTEGER_MAX, TWO_BYTE_INTEGER_MAX } from '../limits.ts';
+import { readTwoBytes } from '../packets/fields.ts';
 import { NOT_FOUND, NO_SPACE, OK } from '../status.ts';
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC } from './delivery.ts';
 import { AWAIT_PUBREL } from './incoming.ts';
@@ -31,7 +32,6 @@ export function restoreRecord(
     if (record < 0) return record;
     const propertiesAt = outbox.propertiesOffset(record);
     const deadline = checkProperties(
-      s,
       outbox.bytes.subarray(propertiesAt),
       outbox.propertiesByteLength(record),
       nowMs,
@@ -41,7 +41,7 @@ export function restoreRecord(
   }
   if (kind !== STORED_PROGRESS || byteLength < 3) return NOT_FOUND;
   if (!s.inflight.hasRoom()) return NO_SPACE;
-  const packetId = (bytes[at] << 8) | bytes[at + 1];
+  const packetId = readTwoBytes(bytes, at);
   const record = outbox.findTicket(number);
   if (packetId > 0 && packetId <= TWO_BYTE_INTEGER_MAX) s.lastPacketId = packetId;
   if (bytes[at + 2] === 1) {

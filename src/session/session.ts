@@ -10,27 +10,32 @@
  * Verbs may be called at any time, also while an event is being looked at; only `poll` ends an event's life. All
  * `nowMs` are milliseconds on one clock that never goes back.
  */
-import { check, checkInteger } from '../assert.ts';
+import { checkArgument, checkInteger, checkRange } from '../assert.ts';
 import { FOUR_BYTE_INTEGER_MAX, RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import { CLOSED, DROPPED, NOT_CONNECTED, NOT_FOUND, OK } from '../status.ts';
 import type { Ring } from '../wire/ring.ts';
 import { ALIASED_HEAD_BYTES, ALIASED_PAYLOAD_BYTES_MAX } from '../packets/publish.ts';
+import { CONNECT_FLAGS } from '../packets/connect.ts';
 import { PropertyWriter } from '../packets/properties.ts';
 import { P_SESSION_EXPIRY_INTERVAL } from '../packets/property-table.ts';
 import { CONTINUE_AUTHENTICATION, RE_AUTHENTICATE, isReasonCodeValid } from '../packets/reason-codes.ts';
-import { DISCONNECT, FROM_CLIENT } from '../packets/types.ts';
+import { CONNECT_CLEAN_START, DISCONNECT, FROM_CLIENT } from '../packets/types.ts';
 import { checkAuthenticationData, writeAuth } from './authenticating.ts';
 import {
+  ANNOUNCING,
   CLOSED_FOR_GOOD,
   CONNECTED,
   CONNECTING,
+  CONNECT_DUE,
   IDLE,
   OPENING,
   TRANSPORT_NONE,
   TRANSPORT_OPEN,
   WAITING,
+  isUp,
 } from './connection.ts';
-import { endConnection, tellEnd, writeDisconnect } from './ending.ts';
+import { writeConnect } from './connecting.ts';
+import { endConnection, tellEnd, writeReason } from './ending.ts';
 import {
   CAUSE_CLIENT,
   CAUSE_CONNECT_TIMEOUT,
@@ -64,7 +69,7 @@ import { requestFilters } from './subscribing.ts';
 import { FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
 import { NEVER } from './timers.ts';
 import type { TopicHandle } from './topic-aliases.ts';
-import { sendPending, tellPublished, writeConnect } from './transmit.ts';
+import { sendPending, tellPublished } from './transmit.ts';
 
 export class Session {
   /** What the session knows. Read it freely; change it by the verbs. */
@@ -97,7 +102,11 @@ export class Session {
 
   /** When `handleTimeout` has to be called: milliseconds, Infinity for never. */
   nextTimeoutMs(): number {
-    return this.state.timers.next();
+    const s = this.state;
+    let next = s.connectAtMs;
+    if (s.pingAtMs < next) next = s.pingAtMs;
+    if (s.pingTimeoutAtMs < next) next = s.pingTimeoutAtMs;
+    return s.reconnectAtMs < next ? s.reconnectAtMs : next;
   }
 
   /** Begins to connect, now, if not connected or under way already. */
@@ -105,11 +114,11 @@ export class Session {
     const s = this.state;
     if (s.connection === CLOSED_FOR_GOOD) return CLOSED;
     if (s.connection !== IDLE && s.connection !== WAITING) return OK;
-    if (s.connection === IDLE) s.backoff.reset();
+    if (s.connection === IDLE) s.attempts = 0;
     s.connection = OPENING;
     s.transportAction = TRANSPORT_OPEN;
-    s.timers.reconnectMs = NEVER;
-    s.timers.connectMs = nowMs + s.connectTimeoutMs;
+    s.reconnectAtMs = NEVER;
+    s.connectAtMs = nowMs + s.connectTimeoutMs;
     return OK;
   }
 
@@ -127,19 +136,20 @@ export class Session {
     s.receive.clear();
     s.transmit.clear();
     s.releaseByteLength = 0;
-    s.connection = CONNECTING;
     // A session that was there before is gone on with, if it is of the kind that lasts.
     const isLasting = s.isV5 ? s.sessionExpirySeconds > 0 : !s.isCleanStartAsked;
-    s.fields.cleanStart = s.isCleanStartAsked && !(s.hasSession && isLasting);
-    s.isConnectingEventDue = s.authenticationMethod !== null;
-    if (!s.isConnectingEventDue) writeConnect(s, nowMs);
+    const isClean = s.isCleanStartAsked && !(s.hasSession && isLasting);
+    const flags = s.connect[CONNECT_FLAGS] & ~CONNECT_CLEAN_START;
+    s.connect[CONNECT_FLAGS] = isClean ? flags | CONNECT_CLEAN_START : flags;
+    if (s.authenticationMethod === null) writeConnect(s, nowMs);
+    else s.connection = ANNOUNCING;
   }
 
   /** The transport is closed, or did not open. What was received before must have been polled. */
   handleClosed(nowMs: number): void {
     const connection = this.state.connection;
     if (connection === OPENING) endConnection(this.state, CAUSE_NOT_OPENED, 0, nowMs);
-    if (connection === CONNECTING || connection === CONNECTED) {
+    else if (isUp(connection)) {
       endConnection(this.state, CAUSE_TRANSPORT, 0, nowMs);
     }
   }
@@ -147,29 +157,28 @@ export class Session {
   /** A deadline has come: does what is due, nothing when called too early. */
   handleTimeout(nowMs: number): void {
     const s = this.state;
-    const timers = s.timers;
-    if (timers.reconnectMs <= nowMs) {
+    if (s.reconnectAtMs <= nowMs) {
       this.connect(nowMs);
       return;
     }
-    if (timers.connectMs <= nowMs) {
+    if (s.connectAtMs <= nowMs) {
       endConnection(s, CAUSE_CONNECT_TIMEOUT, 0, nowMs);
       return;
     }
-    if (timers.pingTimeoutMs <= nowMs) {
+    if (s.pingTimeoutAtMs <= nowMs) {
       const heardMs = s.lastReceivedMs + s.pingTimeoutMs;
       // A server that sends something lives, and the PINGRESP may be behind it. So it may be in bytes that the
       // application has not taken yet, but not in the beginning of a packet whose rest does not come.
-      if (heardMs > nowMs) timers.pingTimeoutMs = heardMs;
-      else if (this.hasUnread()) timers.pingTimeoutMs = nowMs + s.pingTimeoutMs;
+      if (heardMs > nowMs) s.pingTimeoutAtMs = heardMs;
+      else if (this.hasUnread()) s.pingTimeoutAtMs = nowMs + s.pingTimeoutMs;
       else {
         endConnection(s, CAUSE_PING_TIMEOUT, 0, nowMs); // [MQTT-3.1.2-22]
         return;
       }
     }
-    if (timers.pingMs > nowMs) return;
+    if (s.pingAtMs > nowMs) return;
     noteSent(s, s.lastSentMs);
-    if (timers.pingMs > nowMs) return;
+    if (s.pingAtMs > nowMs) return;
     if (s.sendRemaining > 0) handlePingHeld(s, nowMs);
     else writePing(s, nowMs); // [MQTT-3.1.2-20]
   }
@@ -213,10 +222,9 @@ export class Session {
       return tellPublished(s, ticket, DROPPED, 0);
     }
     if (s.endCause !== CAUSE_NONE) return tellEnd(s);
-    if (s.isConnectDue) writeConnect(s, nowMs);
-    if (s.isConnectingEventDue) {
-      s.isConnectingEventDue = false;
-      s.isConnectDue = true;
+    if (s.connection === CONNECT_DUE) writeConnect(s, nowMs);
+    if (s.connection === ANNOUNCING) {
+      s.connection = CONNECT_DUE;
       s.event.kind = EVENT_CONNECTING;
       return EVENT_CONNECTING;
     }
@@ -226,7 +234,7 @@ export class Session {
   /** Encodes a Topic Name once, for any number of publishes. Throws ERR_INVALID_TOPIC. */
   createTopic(topicName: string): TopicHandle {
     const aliases = this.state.outgoingAliases;
-    check(aliases.handles.length < NO_HANDLE, 'ERR_OUT_OF_RANGE', 'there are 65,535 topic handles already');
+    checkRange(aliases.handles.length < NO_HANDLE, 'there are 65,535 topic handles already');
     return aliases.createHandle(encodeTopicName(topicName, 'topicName'));
   }
 
@@ -407,11 +415,8 @@ export class Session {
 
   /** Whether a packet may follow: CONNECT was written on a connection that is not over [MQTT-3.1.0-1]. */
   isConnectSent(): boolean {
-    const s = this.state;
-    return (
-      s.connection === CONNECTED ||
-      (s.connection === CONNECTING && !s.isConnectingEventDue && !s.isConnectDue)
-    );
+    const connection = this.state.connection;
+    return connection === CONNECTED || connection === CONNECTING;
   }
 
   /**
@@ -425,22 +430,20 @@ export class Session {
     if (s.connection === IDLE || s.connection === CLOSED_FOR_GOOD) return NOT_CONNECTED;
     if (!s.isV5 && (reasonCode !== 0 || sessionExpirySeconds >= 0))
       refuseOn311('a reason or expiry on disconnect');
-    check(
+    checkRange(
       isReasonCodeValid(DISCONNECT, reasonCode, FROM_CLIENT, s.protocolVersion),
-      'ERR_OUT_OF_RANGE',
       'reasonCode must be one that a client may send in DISCONNECT [MQTT-3.14.2-1]',
     );
     const properties = new PropertyWriter(new Uint8Array(5));
     if (sessionExpirySeconds >= 0) {
       checkInteger(sessionExpirySeconds, 0, FOUR_BYTE_INTEGER_MAX, 'sessionExpirySeconds');
-      check(
+      checkArgument(
         sessionExpirySeconds === 0 || s.sessionExpirySeconds > 0,
-        'ERR_INVALID_ARGUMENT',
         'sessionExpirySeconds must stay 0 when CONNECT said 0 (3.14.2.2.2)',
       );
       properties.addNumber(P_SESSION_EXPIRY_INTERVAL, sessionExpirySeconds);
     }
-    if (this.isConnectSent()) writeDisconnect(s, reasonCode, properties.bytes, properties.byteLength);
+    if (this.isConnectSent()) writeReason(s, DISCONNECT, reasonCode, properties, 0);
     endConnection(s, CAUSE_CLIENT, reasonCode, nowMs); // [MQTT-3.14.4-1], [MQTT-3.14.4-2]
     return OK;
   }
@@ -448,13 +451,13 @@ export class Session {
   /** Ends for good, without a word to the server: what is accepted and not done is lost unless a store has it. */
   close(nowMs: number): void {
     const s = this.state;
-    const isUp = s.connection !== IDLE && s.connection !== WAITING && s.connection !== CLOSED_FOR_GOOD;
+    const connection = s.connection;
     s.connection = CLOSED_FOR_GOOD;
     s.transmit.clear();
-    s.timers.reconnectMs = NEVER;
+    s.reconnectAtMs = NEVER;
     s.endReconnectInMs = -1;
     s.outbox.filling = -1;
-    if (isUp) endConnection(s, CAUSE_CLIENT, 0, nowMs);
+    if (connection === OPENING || isUp(connection)) endConnection(s, CAUSE_CLIENT, 0, nowMs);
   }
 
   /**

@@ -3,20 +3,25 @@
  * comes in), transmit.ts (what goes out), ending.ts (how connections end). Holds no logic of its own.
  */
 import {
+  CONNECT_TIMEOUT_MS_DEFAULT,
   INCOMING_ALIASES_DEFAULT,
+  INFLIGHT_SLOTS_DEFAULT,
   OUTGOING_ALIASES_DEFAULT,
   PACKET_BYTES_MAX,
+  RECEIVE_MAXIMUM_DEFAULT,
+  RECEIVE_WINDOW_BYTES_MIN,
+  RECONNECT_FIRST_MS_DEFAULT,
+  RECONNECT_MAXIMUM_MS_DEFAULT,
+  TRANSMIT_RING_BYTES_MIN,
   TWO_BYTE_INTEGER_MAX,
 } from '../limits.ts';
 import { Decoder } from '../packets/codec.ts';
 import type { Codec } from '../packets/codec.ts';
-import type { ConnectFields } from '../packets/connect.ts';
+import { CONNECT_VERSION } from '../packets/connect.ts';
 import { Packet } from '../packets/packet.ts';
-import { Property } from '../packets/properties.ts';
 import { FROM_SERVER, V5 } from '../packets/types.ts';
 import { NO_BYTES } from '../wire/bytes.ts';
 import { Ring } from '../wire/ring.ts';
-import { Backoff } from './backoff.ts';
 import { IDLE, TRANSPORT_NONE } from './connection.ts';
 import { SLOT_FREE } from './delivery.ts';
 import { CAUSE_NONE, SessionEvent } from './event.ts';
@@ -24,28 +29,26 @@ import { Incoming } from './incoming.ts';
 import { Inflight } from './inflight.ts';
 import {
   OVERFLOW_REFUSE,
-  checkBuffers,
-  inflightMaxOf,
-  makeConnectFields,
-  receiveMaximumOf,
-  connectTimeoutMsOf,
-  pingTimeoutMsOf,
-  setConnectProperties,
+  amountOf,
+  encodeConnectOptions,
+  integerOf,
+  refuseOn311,
   textBytes,
 } from './options.ts';
-import type { SessionOptions } from './options.ts';
+import type { ReconnectOptions, SessionOptions } from './options.ts';
 import { Outbox } from './outbox.ts';
 import type { SessionStore } from './store.ts';
 import { Subscriptions } from './subscriptions.ts';
-import { Timers } from './timers.ts';
-import { IncomingAliases, OutgoingAliases } from './topic-aliases.ts';
+import { NEVER } from './timers.ts';
+import { OutgoingAliases } from './topic-aliases.ts';
 
 const NO_TICKETS = new Uint32Array(0);
 
 export class SessionState {
   isV5: boolean;
   protocolVersion: number;
-  fields: ConnectFields;
+  /** CONNECT without its fixed header; see connecting.ts. */
+  connect: Uint8Array;
   codec: Codec;
   packet: Packet;
   event: SessionEvent;
@@ -55,13 +58,11 @@ export class SessionState {
   inflight: Inflight;
   incoming: Incoming;
   outgoingAliases: OutgoingAliases;
-  incomingAliases: IncomingAliases;
+  /** The Topic Alias Maximum this side announced, and the names by alias; see topic-aliases.ts. */
+  topicAliasMaximum: number;
+  aliasNames: Uint8Array[];
   subscriptions: Subscriptions;
-  timers: Timers;
-  backoff: Backoff;
   store: SessionStore | null;
-  /** For looking at properties one by one. */
-  property: Property;
   /** For records that go to the store. */
   scratch: Uint8Array;
   /** Incoming QoS 1 and 2 messages that this side bears. */
@@ -70,8 +71,14 @@ export class SessionState {
   isCleanStartAsked: boolean;
   sessionExpirySeconds: number;
   connectTimeoutMs: number;
-  pingTimeoutMsMax: number;
-  isPingTimeoutAsked: boolean;
+  /** 0 when the options did not ask for any. */
+  pingTimeoutMsAsked: number;
+  /** See backoff.ts; no reconnect when `attemptsMax` is 0, and without limit when it is Infinity. */
+  reconnectFirstMs: number;
+  reconnectMaximumMs: number;
+  attemptsMax: number;
+  /** Gives integers 0 to 4,294,967,295. */
+  random: () => number;
   /** Reconnect also after refusals that will not pass by themselves. */
   isStubborn: boolean;
   isManual: boolean;
@@ -84,18 +91,25 @@ export class SessionState {
   transportAction: number;
   /** Whether an earlier connection, or a store, left a session worth resuming. */
   hasSession: boolean;
-  /** Whether CONNECT may be written: its EVENT_CONNECTING, if any, was seen. */
-  isConnectDue: boolean;
-  isConnectingEventDue: boolean;
+
+  /** Deadlines, milliseconds, NEVER when they do not run: CONNACK must be here; */
+  connectAtMs: number;
+  /** PINGREQ is due unless something is sent before [MQTT-3.1.2-20]; */
+  pingAtMs: number;
+  /** PINGRESP must be here; */
+  pingTimeoutAtMs: number;
+  /** the next attempt to connect begins. */
+  reconnectAtMs: number;
+  /** Attempts that failed since the last success. */
+  attempts: number;
 
   /** What the server said in CONNACK, or what holds when it said nothing. */
   serverReceiveMaximum: number;
   serverMaximumQos: number;
   isRetainAvailable: boolean;
   serverMaximumPacketSize: number;
-  isWildcardAvailable: boolean;
-  isSharedAvailable: boolean;
-  areIdentifiersAvailable: boolean;
+  /** Bit n is set when it said 0 for row n, one of P_WILDCARD_SUBSCRIPTION_AVAILABLE to P_SHARED_SUBSCRIPTION_AVAILABLE. */
+  unavailable: number;
   keepAliveMs: number;
   pingTimeoutMs: number;
   lastSentMs: number;
@@ -123,12 +137,9 @@ export class SessionState {
 
   /** Payload bytes of the PUBLISH under way that are still to come as fragments. */
   streamRemaining: number;
-  /** Of that PUBLISH: its whole payload's length, QoS, receipt. */
+  /** Of that PUBLISH: its whole payload's length, or -1 when nobody is to see it, for it is a duplicate; its receipt. */
   streamTotal: number;
-  streamQos: number;
   streamReceipt: number;
-  /** Nobody is to see them: the message is a duplicate. */
-  isStreamSilent: boolean;
   /** What the next poll releases: bytes of the receive window, and the message to acknowledge. */
   releaseByteLength: number;
   releaseQos: number;
@@ -151,48 +162,66 @@ export class SessionState {
   authenticationData: Uint8Array | null;
 
   constructor(options: SessionOptions) {
-    checkBuffers(options.buffers);
-    const fields = makeConnectFields(options);
-    setConnectProperties(fields, options); // finds what is wrong before anything is sent
-    this.fields = fields;
-    this.protocolVersion = fields.protocolVersion;
-    this.isV5 = fields.protocolVersion === V5;
-    this.codec = options.codec ?? new Decoder(this.protocolVersion, FROM_SERVER);
-    this.codec.protocolVersion = this.protocolVersion;
+    const buffers = options.buffers;
+    amountOf(buffers.receive.length, 'buffers.receive', RECEIVE_WINDOW_BYTES_MIN, 0);
+    amountOf(buffers.transmit.length, 'buffers.transmit', TRANSMIT_RING_BYTES_MIN, 0);
+    this.connect = encodeConnectOptions(options);
+    const version = this.connect[CONNECT_VERSION];
+    this.isV5 = version === V5;
+    if (!this.isV5 && options.outgoingAliasesMax !== undefined) refuseOn311('outgoingAliasesMax');
+    this.protocolVersion = version;
+    this.codec = options.codec ?? new Decoder(version, FROM_SERVER, null);
+    this.codec.protocolVersion = version;
     this.codec.sender = FROM_SERVER;
     this.codec.maximumPacketSize = options.maximumPacketSize ?? PACKET_BYTES_MAX;
-    this.codec.windowByteLength = options.buffers.receive.length;
+    this.codec.windowByteLength = buffers.receive.length;
     this.packet = options.packet ?? new Packet();
     this.event = options.event ?? new SessionEvent(this.packet);
-    this.receive = new Ring(options.buffers.receive);
-    this.transmit = new Ring(options.buffers.transmit);
-    this.outbox = new Outbox(options.buffers.outbox);
-    this.inflight = new Inflight(inflightMaxOf(options));
-    this.receiveMaximum = receiveMaximumOf(options);
+    this.receive = new Ring(buffers.receive);
+    this.transmit = new Ring(buffers.transmit);
+    this.outbox = new Outbox(buffers.outbox);
+    this.inflight = new Inflight(
+      integerOf(options.inflightMax, 'inflightMax', 1, TWO_BYTE_INTEGER_MAX, INFLIGHT_SLOTS_DEFAULT),
+    );
+    this.receiveMaximum = options.receiveMaximum ?? RECEIVE_MAXIMUM_DEFAULT;
     this.incoming = new Incoming();
-    this.outgoingAliases = new OutgoingAliases(options.outgoingAliasesMax ?? OUTGOING_ALIASES_DEFAULT);
-    this.incomingAliases = new IncomingAliases(options.topicAliasMaximum ?? INCOMING_ALIASES_DEFAULT);
-    this.subscriptions = new Subscriptions(options.buffers.subscriptions);
-    this.timers = new Timers();
-    const reconnect = options.reconnect ?? {};
-    this.backoff =
-      reconnect === false
-        ? new Backoff(0, 0, 0, options.random)
-        : new Backoff(
-            reconnect.firstMs ?? 1000,
-            reconnect.maximumMs ?? 60000,
-            reconnect.attemptsMax ?? Infinity,
-            options.random,
-          );
+    this.outgoingAliases = new OutgoingAliases(
+      integerOf(
+        options.outgoingAliasesMax,
+        'outgoingAliasesMax',
+        0,
+        TWO_BYTE_INTEGER_MAX,
+        OUTGOING_ALIASES_DEFAULT,
+      ),
+    );
+    this.topicAliasMaximum = options.topicAliasMaximum ?? INCOMING_ALIASES_DEFAULT;
+    this.aliasNames = [];
+    this.subscriptions = new Subscriptions(buffers.subscriptions);
     this.store = options.store ?? null;
-    this.property = new Property();
     this.scratch = this.store === null ? NO_BYTES : new Uint8Array(3);
     this.isCleanStartAsked = options.cleanStart !== false;
     this.sessionExpirySeconds = options.sessionExpirySeconds ?? 0;
-    this.connectTimeoutMs = connectTimeoutMsOf(options);
-    this.pingTimeoutMsMax = pingTimeoutMsOf(options);
-    this.isPingTimeoutAsked = options.pingTimeoutMs !== undefined;
-    this.isStubborn = reconnect !== false && reconnect.afterRefusal === true;
+    this.connectTimeoutMs = amountOf(
+      options.connectTimeoutMs,
+      'connectTimeoutMs',
+      1,
+      CONNECT_TIMEOUT_MS_DEFAULT,
+    );
+    this.pingTimeoutMsAsked =
+      options.pingTimeoutMs === undefined ? 0 : amountOf(options.pingTimeoutMs, 'pingTimeoutMs', 1, 0);
+    const isNever = options.reconnect === false;
+    const reconnect: ReconnectOptions =
+      options.reconnect === undefined || options.reconnect === false ? {} : options.reconnect;
+    this.reconnectFirstMs = amountOf(reconnect.firstMs, 'reconnect.firstMs', 0, RECONNECT_FIRST_MS_DEFAULT);
+    this.reconnectMaximumMs = amountOf(
+      reconnect.maximumMs,
+      'reconnect.maximumMs',
+      0,
+      RECONNECT_MAXIMUM_MS_DEFAULT,
+    );
+    this.attemptsMax = amountOf(reconnect.attemptsMax, 'reconnect.attemptsMax', 0, isNever ? 0 : Infinity);
+    this.random = options.random;
+    this.isStubborn = reconnect.afterRefusal === true;
     this.isManual = options.manualAcknowledgement === true;
     this.isDropping = options.overflow !== undefined && options.overflow !== OVERFLOW_REFUSE;
     this.isQueueingQos0 = options.queueQos0 !== false;
@@ -200,15 +229,16 @@ export class SessionState {
     this.connection = IDLE;
     this.transportAction = TRANSPORT_NONE;
     this.hasSession = false;
-    this.isConnectDue = false;
-    this.isConnectingEventDue = false;
+    this.connectAtMs = NEVER;
+    this.pingAtMs = NEVER;
+    this.pingTimeoutAtMs = NEVER;
+    this.reconnectAtMs = NEVER;
+    this.attempts = 0;
     this.serverReceiveMaximum = TWO_BYTE_INTEGER_MAX;
     this.serverMaximumQos = 2;
     this.isRetainAvailable = true;
     this.serverMaximumPacketSize = PACKET_BYTES_MAX;
-    this.isWildcardAvailable = true;
-    this.isSharedAvailable = true;
-    this.areIdentifiersAvailable = this.isV5;
+    this.unavailable = 0;
     this.keepAliveMs = 0;
     this.pingTimeoutMs = 0;
     this.lastSentMs = 0;
@@ -224,9 +254,7 @@ export class SessionState {
     this.isPublishLost = false;
     this.streamRemaining = 0;
     this.streamTotal = 0;
-    this.streamQos = 0;
     this.streamReceipt = 0;
-    this.isStreamSilent = false;
     this.releaseByteLength = 0;
     this.releaseQos = 0;
     this.releasePacketId = 0;

@@ -2,16 +2,22 @@
  * SUBSCRIBE and UNSUBSCRIBE on their way out: from the caller's list into the records of subscriptions.ts, and from there
  * straight into the transmit ring.
  */
-import { check } from '../assert.ts';
+import { checkArgument } from '../assert.ts';
 import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
-import { hasWildcard, isShared } from '../topic.ts';
+import { findWildcard, isShared } from '../topic.ts';
 import { CLOSED, NO_SPACE, NOT_SUPPORTED_BY_SERVER, OK, PACKET_TOO_LARGE } from '../status.ts';
 import { copyRange } from '../wire/bytes.ts';
 import { varintByteLength, writeVarint } from '../wire/varint.ts';
-import { packetByteLength, sectionByteLength, writeTwoBytes } from '../packets/fields.ts';
-import { readProperty } from '../packets/properties.ts';
+import { packetByteLength, readTwoBytes, sectionByteLength, writeTwoBytes } from '../packets/fields.ts';
+import { skipProperty } from '../packets/properties.ts';
 import type { PropertyWriter } from '../packets/properties.ts';
-import { P_USER_PROPERTY } from '../packets/property-table.ts';
+import {
+  PROPERTY_ROWS,
+  P_SHARED_SUBSCRIPTION_AVAILABLE,
+  P_SUBSCRIPTION_IDENTIFIERS_AVAILABLE,
+  P_USER_PROPERTY,
+  P_WILDCARD_SUBSCRIPTION_AVAILABLE,
+} from '../packets/property-table.ts';
 import { SUBSCRIBE, UNSUBSCRIBE } from '../packets/types.ts';
 import { CLOSED_FOR_GOOD } from './connection.ts';
 import { EVENT_NONE, EVENT_SUBSCRIBED, EVENT_UNSUBSCRIBED } from './event.ts';
@@ -30,23 +36,19 @@ export function requestFilters(
   properties: PropertyWriter | null,
 ): number {
   if (s.connection === CLOSED_FOR_GOOD) return CLOSED;
-  check(
-    list.count > 0,
-    'ERR_INVALID_ARGUMENT',
-    'there must be a topic filter [MQTT-3.8.3-2], [MQTT-3.10.3-2]',
-  );
+  checkArgument(list.count > 0, 'there must be a topic filter [MQTT-3.8.3-2], [MQTT-3.10.3-2]');
   const subscriptions = s.subscriptions;
   const ticket = s.nextTicket;
   let status = OK;
   if (properties !== null && properties.byteLength > 0) {
     if (!s.isV5) refuseOn311('userProperties');
-    checkUserProperties(s, properties);
+    checkUserProperties(properties);
     status = subscriptions.add(FOR_PROPERTIES, ticket, 0, 0, properties.bytes, 0, properties.byteLength);
   }
   const bytes = list.bytes;
   for (let at = 0; at < list.byteLength && status === OK;) {
     const filterAt = at + 2;
-    const end = filterAt + ((bytes[at] << 8) | bytes[at + 1]);
+    const end = filterAt + readTwoBytes(bytes, at);
     status = subscriptions.add(kind, ticket, identifier, bytes[end], bytes, filterAt, end);
     at = end + 1;
   }
@@ -55,12 +57,11 @@ export function requestFilters(
   return status;
 }
 
-function checkUserProperties(s: SessionState, properties: PropertyWriter): void {
-  for (let at = 0; at < properties.byteLength;) {
-    at = readProperty(properties.bytes, at, s.property);
-    check(
-      s.property.row === P_USER_PROPERTY,
-      'ERR_INVALID_ARGUMENT',
+function checkUserProperties(properties: PropertyWriter): void {
+  const bytes = properties.bytes;
+  for (let at = 0; at < properties.byteLength; at = skipProperty(bytes, at)) {
+    checkArgument(
+      PROPERTY_ROWS[bytes[at]] === P_USER_PROPERTY,
       'userProperties must hold nothing but user properties',
     );
   }
@@ -72,8 +73,13 @@ function isFilterSupported(s: SessionState, at: number): boolean {
   if (subscriptions.kind(at) !== FOR_SUBSCRIBE) return true;
   const filterAt = subscriptions.filterOffset(at);
   const end = subscriptions.next(at);
-  if (!s.isSharedAvailable && isShared(subscriptions.bytes, filterAt, end)) return false;
-  return s.isWildcardAvailable || !hasWildcard(subscriptions.bytes, filterAt, end);
+  if (
+    (s.unavailable & (1 << P_SHARED_SUBSCRIPTION_AVAILABLE)) !== 0 &&
+    isShared(subscriptions.bytes, filterAt, end)
+  )
+    return false;
+  if ((s.unavailable & (1 << P_WILDCARD_SUBSCRIPTION_AVAILABLE)) === 0) return true;
+  return findWildcard(subscriptions.bytes, filterAt, end) < 0; // a Shared Subscription's name has none
 }
 
 /** Writes the SUBSCRIBE or UNSUBSCRIBE of the group at `at`. */
@@ -95,7 +101,8 @@ function writeGroup(s: SessionState, at: number, nowMs: number): number {
     }
     if (!isFilterSupported(s, i)) return NOT_SUPPORTED_BY_SERVER;
     if (kind === FOR_UNSUBSCRIBE) type = UNSUBSCRIBE;
-    if (s.areIdentifiersAvailable) identifier = subscriptions.identifier(i);
+    if ((s.unavailable & (1 << P_SUBSCRIPTION_IDENTIFIERS_AVAILABLE)) === 0)
+      identifier = subscriptions.identifier(i);
     listByteLength +=
       2 + subscriptions.next(i) - subscriptions.filterOffset(i) + (kind === FOR_SUBSCRIBE ? 1 : 0);
   }

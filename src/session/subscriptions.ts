@@ -6,6 +6,7 @@
  * records of one SUBSCRIBE or UNSUBSCRIBE stand together and share a ticket. Removing moves the rest down: subscribing
  * is rare.
  */
+import { readTwoBytes, writeTwoBytes } from '../packets/fields.ts';
 import { NO_SPACE } from '../status.ts';
 import { copyRange, isEqualRange, moveDown } from '../wire/bytes.ts';
 import { readFourBytes, writeFourBytes } from './outbox.ts';
@@ -60,8 +61,7 @@ export class Subscriptions {
     writeFourBytes(this.bytes, at, length);
     this.bytes[at + KIND] = kind;
     this.bytes[at + STATE] = TO_SEND;
-    this.bytes[at + PACKET_ID] = 0;
-    this.bytes[at + PACKET_ID + 1] = 0;
+    writeTwoBytes(this.bytes, at + PACKET_ID, 0);
     writeFourBytes(this.bytes, at + TICKET, ticket);
     writeFourBytes(this.bytes, at + IDENTIFIER, identifier);
     this.bytes[at + OPTIONS] = options;
@@ -85,7 +85,7 @@ export class Subscriptions {
   }
 
   packetId(at: number): number {
-    return (this.bytes[at + PACKET_ID] << 8) | this.bytes[at + PACKET_ID + 1];
+    return readTwoBytes(this.bytes, at + PACKET_ID);
   }
 
   ticket(at: number): number {
@@ -129,8 +129,7 @@ export class Subscriptions {
   markGroupSent(at: number, packetId: number): void {
     const end = this.groupEnd(at);
     for (; at < end; at = this.next(at)) {
-      this.bytes[at + PACKET_ID] = packetId >>> 8;
-      this.bytes[at + PACKET_ID + 1] = packetId & 255;
+      writeTwoBytes(this.bytes, at + PACKET_ID, packetId);
       this.setState(at, SENT);
     }
   }
@@ -172,8 +171,7 @@ export class Subscriptions {
       if (isGood && this.kind(i) !== FOR_PROPERTIES) this.dropFilter(this.filterOffset(i), next, ticket);
       const isKept = isGood && this.kind(i) !== FOR_UNSUBSCRIBE;
       this.setState(i, ACTIVE);
-      this.bytes[i + PACKET_ID] = 0;
-      this.bytes[i + PACKET_ID + 1] = 0;
+      writeTwoBytes(this.bytes, i + PACKET_ID, 0);
       if (!isKept) writeFourBytes(this.bytes, i + TICKET, 0);
       i = next;
     }

@@ -3,6 +3,7 @@
  * [MQTT-3.3.2-7]; handles to the session.
  */
 import { ALIASED_HEAD_BYTES, ALIASED_PAYLOAD_BYTES_MAX, writeAliasedHead } from '../packets/publish.ts';
+import { writeTwoBytes } from '../packets/fields.ts';
 import { NO_BYTES, copyRange } from '../wire/bytes.ts';
 
 /** A Topic Name encoded once. Its alias comes and goes with connections. */
@@ -126,37 +127,30 @@ export class OutgoingAliases {
   }
 }
 
-/** Incoming aliases: their Topic Names, copied, each in a buffer of its own that is reused. */
-export class IncomingAliases {
-  /** The Topic Alias Maximum this side announces. */
-  aliasesMax: number;
-  /** By alias - 1. */
-  names: (Uint8Array | null)[];
-  /** By alias - 1: bytes of the name, 0 when the alias is not known on this connection. */
-  byteLengths: number[];
+/*
+ * Incoming aliases: their Topic Names, by alias - 1, each behind its length in two bytes as in the packet it came in, in an
+ * array of its own that is reused. The length is 0 when the alias is not known on this connection.
+ */
 
-  constructor(aliasesMax: number) {
-    this.aliasesMax = aliasesMax;
-    this.names = [];
-    this.byteLengths = [];
-  }
+/** A new connection: every alias is forgotten [MQTT-3.3.2-7]. */
+export function forgetAliases(names: Uint8Array[]): void {
+  for (let i = 0; i < names.length; i++) if (names[i].length > 0) writeTwoBytes(names[i], 0, 0);
+}
 
-  start(): void {
-    for (let i = 0; i < this.byteLengths.length; i++) this.byteLengths[i] = 0;
+/**
+ * Remembers the Topic Name for `alias`, 1 and more: `byteLength` bytes from `bytes[at]` on, its length before it. Allocates
+ * when the name is longer than any before.
+ */
+export function keepAlias(
+  names: Uint8Array[],
+  alias: number,
+  bytes: Uint8Array,
+  at: number,
+  byteLength: number,
+): void {
+  while (names.length < alias) names.push(NO_BYTES);
+  if (names[alias - 1].length < byteLength + 2) {
+    names[alias - 1] = new Uint8Array(byteLength < 30 ? 32 : byteLength + 2);
   }
-
-  /** Remembers the Topic Name for `alias`, 1 to `aliasesMax`. Allocates when the name is longer than any before. */
-  set(alias: number, bytes: Uint8Array, at: number, byteLength: number): void {
-    while (this.names.length < alias) {
-      this.names.push(null);
-      this.byteLengths.push(0);
-    }
-    let name = this.names[alias - 1];
-    if (name === null || name.length < byteLength) {
-      name = new Uint8Array(byteLength < 32 ? 32 : byteLength);
-      this.names[alias - 1] = name;
-    }
-    copyRange(bytes, at, at + byteLength, name, 0);
-    this.byteLengths[alias - 1] = byteLength;
-  }
+  copyRange(bytes, at - 2, at + byteLength, names[alias - 1], 0);
 }

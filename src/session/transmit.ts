@@ -1,5 +1,5 @@
 /**
- * What goes out of a connected session: CONNECT, subscriptions, replays, waiting messages, acknowledgements.
+ * What goes out of a connected session: subscriptions, replays, waiting messages, acknowledgements.
  *
  * Packets are written whole into the transmit ring or not at all; but for a PUBLISH that is larger than the ring, or
  * whose payload the application gives in pieces: its head goes first, the payload as there is room, and nothing else
@@ -9,44 +9,23 @@
 import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import { NO_BYTES, copyRange } from '../wire/bytes.ts';
 import { EXPIRED, NO_SPACE, NOT_SUPPORTED_BY_SERVER, OK, PACKET_TOO_LARGE } from '../status.ts';
-import { encodeAck } from '../packets/acks.ts';
-import { encodeConnect } from '../packets/connect.ts';
-import { packetByteLength } from '../packets/fields.ts';
+import { packetByteLength, writeTwoBytes } from '../packets/fields.ts';
 import { findProperty } from '../packets/properties.ts';
 import { P_MESSAGE_EXPIRY_INTERVAL } from '../packets/property-table.ts';
 import { encodePublishHead, publishRemainingLength } from '../packets/publish.ts';
+import { SUCCESS } from '../packets/reason-codes.ts';
 import { PUBACK, PUBREC, PUBREL } from '../packets/types.ts';
 import { AWAIT_PUBACK, AWAIT_PUBCOMP, AWAIT_PUBREC, SLOT_DONE, SLOT_FREE } from './delivery.ts';
-import { endConnection } from './ending.ts';
-import { CAUSE_CONNECT_TOO_LARGE, EVENT_NONE, EVENT_PUBLISHED } from './event.ts';
+import { EVENT_NONE, EVENT_PUBLISHED } from './event.ts';
 import { AWAIT_PUBREL, TO_ACKNOWLEDGE, WITH_APPLICATION } from './incoming.ts';
 import { noteSent } from './keep-alive.ts';
-import { addAuthenticationData } from './options.ts';
 import { NO_DEADLINE, NO_HANDLE, RECORD_HEAD_BYTES, writeFourBytes } from './outbox.ts';
 import type { SessionState } from './state.ts';
 import { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from './store.ts';
 import { sendSubscriptions } from './subscribing.ts';
 import type { TopicHandle } from './topic-aliases.ts';
 
-/** Writes CONNECT; ends the connection when it does not fit. */
-export function writeConnect(s: SessionState, nowMs: number): void {
-  const transmit = s.transmit;
-  const plain = s.fields.properties;
-  const plainByteLength = s.fields.propertiesByteLength;
-  if (s.authenticationData !== null) addAuthenticationData(s.fields, s.authenticationData);
-  const end = encodeConnect(transmit.bytes, transmit.end, transmit.bytes.length, s.fields);
-  s.fields.properties = plain;
-  s.fields.propertiesByteLength = plainByteLength;
-  s.isConnectDue = false;
-  if (end < 0) {
-    endConnection(s, CAUSE_CONNECT_TOO_LARGE, 0, nowMs);
-    return;
-  }
-  transmit.end = end;
-  noteSent(s, nowMs);
-}
-
-/** Writes PUBACK … PUBCOMP; the caller has made sure of the reserved room. */
+/** Writes PUBACK … PUBCOMP, which in 3.1.1 have no reason code; the caller has made sure of the reserved room. */
 export function writeAck(
   s: SessionState,
   type: number,
@@ -56,17 +35,17 @@ export function writeAck(
 ): void {
   const transmit = s.transmit;
   transmit.reserve(5);
-  transmit.end = encodeAck(
-    transmit.bytes,
-    transmit.end,
-    transmit.bytes.length,
-    type,
-    s.protocolVersion,
-    packetId,
-    reasonCode,
-    NO_BYTES,
-    0,
-  );
+  const out = transmit.bytes;
+  const at = transmit.end;
+  out[at] = (type << 4) | (type === PUBREL ? 2 : 0); // [MQTT-3.6.1-1]
+  writeTwoBytes(out, at + 2, packetId);
+  let byteLength = ACK_BYTES;
+  if (reasonCode !== SUCCESS) {
+    out[at + 4] = reasonCode;
+    byteLength = ACK_BYTES + 1;
+  }
+  out[at + 1] = byteLength - 2;
+  transmit.end = at + byteLength;
   noteSent(s, nowMs);
 }
 
@@ -311,8 +290,7 @@ export function storeProgress(
   isReleased: number,
 ): boolean {
   if (s.store === null) return true;
-  s.scratch[0] = packetId >>> 8;
-  s.scratch[1] = packetId & 255;
+  writeTwoBytes(s.scratch, 0, packetId);
   s.scratch[2] = isReleased;
   return s.store.put(STORED_PROGRESS, ticket, s.scratch, 0, 3);
 }

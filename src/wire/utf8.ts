@@ -13,22 +13,14 @@
  */
 export function utf8SequenceLength(bytes: Uint8Array, at: number, end: number): number {
   const lead = bytes[at];
-  if (lead < 0xc2) return 0; // a continuation byte, or an overlong form of ASCII
-  if (lead < 0xe0) {
-    return at + 1 < end && (bytes[at + 1] & 0xc0) === 0x80 ? 2 : 0;
-  }
-  if (lead < 0xf0) {
-    if (at + 2 >= end || (bytes[at + 1] & 0xc0) !== 0x80 || (bytes[at + 2] & 0xc0) !== 0x80) return 0;
-    if (lead === 0xe0 && bytes[at + 1] < 0xa0) return 0; // overlong
-    if (lead === 0xed && bytes[at + 1] > 0x9f) return 0; // a surrogate [MQTT-1.5.4-1]
-    return 3;
-  }
-  if (lead > 0xf4 || at + 3 >= end) return 0;
-  if ((bytes[at + 1] & 0xc0) !== 0x80 || (bytes[at + 2] & 0xc0) !== 0x80) return 0;
-  if ((bytes[at + 3] & 0xc0) !== 0x80) return 0;
-  if (lead === 0xf0 && bytes[at + 1] < 0x90) return 0; // overlong
-  if (lead === 0xf4 && bytes[at + 1] > 0x8f) return 0; // beyond U+10FFFF
-  return 4;
+  if (lead < 0xc2 || lead > 0xf4) return 0; // a continuation byte, overlong ASCII, or beyond U+10FFFF
+  const length = lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+  if (at + length > end) return 0;
+  for (let i = at + length - 1; i > at; i--) if ((bytes[i] & 0xc0) !== 0x80) return 0;
+  const second = bytes[at + 1];
+  if (second < (lead === 0xe0 ? 0xa0 : lead === 0xf0 ? 0x90 : 0x80)) return 0; // overlong
+  // A surrogate [MQTT-1.5.4-1], or beyond U+10FFFF.
+  return second > (lead === 0xed ? 0x9f : lead === 0xf4 ? 0x8f : 0xbf) ? 0 : length;
 }
 
 /** Offset of the first byte that breaks the rules for a UTF-8 Encoded String, or -1 when there is none. */
@@ -73,25 +65,27 @@ export function writeUtf8(text: string, bytes: Uint8Array, at: number): number {
   const units = text.length;
   for (let i = 0; i < units; i++) {
     let code = text.charCodeAt(i);
-    if (code < 0x80) {
-      bytes[at++] = code;
-    } else if (code < 0x800) {
-      bytes[at++] = 0xc0 | (code >> 6);
-      bytes[at++] = 0x80 | (code & 63);
-    } else if (code < 0xd800 || (code > 0xdfff && code < 0x10000)) {
-      bytes[at++] = 0xe0 | (code >> 12);
-      bytes[at++] = 0x80 | ((code >> 6) & 63);
-      bytes[at++] = 0x80 | (code & 63);
-    } else {
-      if (code < 0x10000) {
-        i++;
-        code = 0x10000 + ((code & 0x3ff) << 10) + (text.charCodeAt(i) & 0x3ff);
-      }
-      bytes[at++] = 0xf0 | (code >> 18);
-      bytes[at++] = 0x80 | ((code >> 12) & 63);
-      bytes[at++] = 0x80 | ((code >> 6) & 63);
-      bytes[at++] = 0x80 | (code & 63);
+    if (code >= 0xd800 && code <= 0xdfff) {
+      i++;
+      code = 0x10000 + ((code & 0x3ff) << 10) + (text.charCodeAt(i) & 0x3ff);
     }
+    if (code < 0x80) bytes[at] = code;
+    else {
+      if (code < 0x800) bytes[at] = 0xc0 | (code >> 6);
+      else {
+        if (code < 0x10000) bytes[at] = 0xe0 | (code >> 12);
+        else {
+          bytes[at] = 0xf0 | (code >> 18);
+          at++;
+          bytes[at] = 0x80 | ((code >> 12) & 63);
+        }
+        at++;
+        bytes[at] = 0x80 | ((code >> 6) & 63);
+      }
+      at++;
+      bytes[at] = 0x80 | (code & 63);
+    }
+    at++;
   }
   return at;
 }

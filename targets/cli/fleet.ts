@@ -1,5 +1,6 @@
 /**
- * `motemq fleet`: thousands of simulated devices against a broker, with a live view, a summary, and a report.
+ * `motemq fleet`: thousands of simulated devices against a broker, made up or running a firmware file, with a live view,
+ * a summary, and a report.
  */
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { readFileSync } from 'node:fs';
@@ -33,6 +34,9 @@ export interface FleetFlags {
   cafile?: string;
   insecure?: boolean;
   drain: number;
+  firmware?: string;
+  engine?: 'node' | 'xs';
+  id?: string;
   json?: boolean;
   report?: string;
 }
@@ -66,7 +70,22 @@ function complain(error: Error): void {
   process.exitCode = 1;
 }
 
-function optionsOf(flags: FleetFlags, signal: AbortSignal): FleetOptions {
+/** What was asked for, and not only not denied: with firmware other things are usual. */
+function givenOf(
+  flags: FleetFlags,
+  command: Command,
+): Pick<FleetOptions, 'devices' | 'intervalMs' | 'qos' | 'topic'> {
+  const given = <Name extends keyof FleetFlags>(name: Name): FleetFlags[Name] | undefined =>
+    command.getOptionValueSource(name) === 'default' ? undefined : flags[name];
+  return {
+    devices: given('devices'),
+    intervalMs: given('interval'),
+    qos: given('qos'),
+    topic: given('topic'),
+  };
+}
+
+function optionsOf(flags: FleetFlags, command: Command, signal: AbortSignal): FleetOptions {
   let ca: string | undefined;
   try {
     ca = flags.cafile === undefined ? undefined : readFileSync(flags.cafile, 'utf8');
@@ -75,11 +94,8 @@ function optionsOf(flags: FleetFlags, signal: AbortSignal): FleetOptions {
   }
   return {
     url: flags.url,
-    devices: flags.devices,
-    intervalMs: flags.interval,
+    ...givenOf(flags, command),
     durationSeconds: flags.duration,
-    qos: flags.qos,
-    topic: flags.topic,
     rampPerSecond: flags.ramp,
     seed: flags.seed,
     mqttVersion: flags.mqtt === '5' ? '5.0' : flags.mqtt,
@@ -88,6 +104,9 @@ function optionsOf(flags: FleetFlags, signal: AbortSignal): FleetOptions {
     ca,
     insecure: flags.insecure,
     drainSeconds: flags.drain,
+    firmware: flags.firmware,
+    engine: flags.engine,
+    id: flags.id,
     signal,
   };
 }
@@ -120,14 +139,14 @@ async function show(result: FleetResult, flags: FleetFlags): Promise<void> {
   }
 }
 
-async function fleet(flags: FleetFlags): Promise<void> {
+async function fleet(flags: FleetFlags, command: Command): Promise<void> {
   const controller = new AbortController();
   const forgetSignals = stopOnSignal(controller);
   const view = new ProgressView(process.stderr);
   try {
     // A run of hours must not find out at its end.
     if (flags.report !== undefined) await access(dirname(resolve(flags.report)), constants.W_OK);
-    const result = await runFleet(optionsOf(flags, controller.signal), {
+    const result = await runFleet(optionsOf(flags, command, controller.signal), {
       handleProgress: (snapshot) => view.update(snapshot),
       handleEvent: (event) => view.note(`${(event.atMs / 1000).toFixed(1).padStart(6)} s  ${event.text}`),
     });
@@ -159,7 +178,11 @@ export function register(program: Command): void {
       '-L, --url <url>',
       'the broker: mqtt://, mqtts://, ws://, wss:// (default: an embedded one, MQTT 3.1.1)',
     )
-    .option('-c, --devices <count>', 'how many', wholeNumber, 1000)
+    .addOption(
+      new Option('-c, --devices <count>', 'how many')
+        .argParser(wholeNumber)
+        .default(1000, '1000, with --engine xs 20'),
+    )
     .option('-I, --interval <ms>', 'between two messages of a device', wholeNumber, 1000)
     .option('-d, --duration <seconds>', 'how long they send', number, 10)
     .option('-q, --qos <level>', '0, 1 or 2', wholeNumber, 1)
@@ -178,6 +201,14 @@ export function register(program: Command): void {
         '3.1.1',
       ]),
     )
+    .option('--firmware <file>', 'what every device runs: a definition, as docs/device.md has it')
+    .addOption(
+      new Option(
+        '--engine <engine>',
+        'node: in this process, thousands of them; xs: each in a machine of an ESP32’s size, on its engine',
+      ).choices(['node', 'xs']),
+    )
+    .option('--id <name>', 'what ids of devices with firmware begin with (default: the firmware’s id)')
     .option('-u, --username <name>', 'user name of every device')
     .option('-P, --pw <password>', 'password of every device')
     .option('--cafile <file>', 'CA certificates to trust instead of the system’s, PEM')
@@ -187,11 +218,16 @@ export function register(program: Command): void {
     .addHelpText(
       'after',
       `
+With --firmware the file says how often devices send, at which QoS and where; --engine alone takes a climate sensor's.
+The engine xs is compiled at its first use, which takes a C compiler and half a minute.
+
 Ctrl-C stops sending, drains, and gives the report all the same; twice ends at once.
 
 Examples:
   $ motemq fleet
   $ motemq fleet -L mqtt://broker.local -c 2000 -I 500 -d 60 -q 2 --report fleet.html
+  $ motemq fleet --firmware greenhouse.js -L mqtt://broker.local -c 500 -d 120
+  $ motemq fleet --firmware greenhouse.js --engine xs -c 20 -d 60
   $ motemq fleet -L mqtts://broker.local -u device -P secret -t 'plant/%u/%c/data' --json | jq .totals`,
     )
     .action(fleet);

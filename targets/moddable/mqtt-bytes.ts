@@ -1,7 +1,9 @@
 /**
- * What applications on Moddable hold bytes and texts in, as the core wants them. Copies nothing that is bytes already.
+ * What applications on Moddable hold bytes and texts in, as the core wants them, copied only where they are no bytes
+ * yet; and what they are told when they hand over something that cannot be.
  */
-import { decodeUtf8 } from '../../src/wire/utf8.ts';
+import { check } from '../../src/assert.ts';
+import { decodeText } from '../../src/wire/text.ts';
 import { NO_BYTES } from '../../src/wire/bytes.ts';
 
 /** Bytes: a buffer (XS's host buffers included) or a view of one. */
@@ -19,5 +21,10 @@ export function viewOf(data: Bytes | null | undefined): Uint8Array {
 export function textOf(text: string | Bytes): string {
   if (typeof text === 'string') return text;
   const bytes = viewOf(text);
-  return decodeUtf8(bytes, 0, bytes.length);
+  return decodeText(bytes, 0, bytes.length);
+}
+
+/** Throws ERR_INVALID_ARGUMENT unless `condition` holds. */
+export function checkArgument(condition: boolean, message: string): void {
+  check(condition, 'ERR_INVALID_ARGUMENT', message);
 }

@@ -30,8 +30,8 @@ import {
 import type { SessionEvent } from '../../src/session/event.ts';
 import { statusName } from '../../src/status.ts';
 import { copyRange } from '../../src/wire/bytes.ts';
-import { decodeUtf8 } from '../../src/wire/utf8.ts';
-import { viewOf } from './mqtt-bytes.ts';
+import { decodeText } from '../../src/wire/text.ts';
+import { checkArgument, viewOf } from './mqtt-bytes.ts';
 import type { Bytes } from './mqtt-bytes.ts';
 import { NotingDecoder } from './mqtt-notes.ts';
 import { makeLineOptions, OUTBOX_BYTES_MAX } from './mqtt-options.ts';
@@ -46,7 +46,7 @@ const LAST: Readable = { more: false };
 /** Codes of errors, by CAUSE_*. */
 // prettier-ignore
 const CODES = [
-  'ERR_CLOSED', 'ERR_CLOSED', 'ERR_DISCONNECTED_BY_SERVER', 'ERR_CONNECTION_REFUSED', 'ERR_CONNECTION',
+  '', '', 'ERR_DISCONNECTED_BY_SERVER', 'ERR_CONNECTION_REFUSED', 'ERR_CONNECTION',
   'ERR_CONNECTION', 'ERR_CONNECT_TIMEOUT', 'ERR_KEEP_ALIVE_TIMEOUT', 'ERR_PROTOCOL', 'ERR_PACKET_TOO_LARGE',
   'ERR_PUBLISH_UNFINISHED',
 ];
@@ -126,6 +126,7 @@ export class MqttEngine<Client> implements LineOwner {
   beginWrite(): number {
     check(!this.isClosed, 'ERR_CLOSED', 'the client is closed');
     this.toldRoom = 0;
+    this.writer.isDirty = true;
     return this.line.board.nowMs();
   }
 
@@ -140,7 +141,7 @@ export class MqttEngine<Client> implements LineOwner {
     // In a callback the stack is deep already: the socket's turn comes behind it.
     if (!line.isTellingIdle) {
       this.writer.flush(nowMs);
-      this.defer();
+      if (this.onWritable !== undefined || line.pump.isPaused) this.defer();
     }
     return this.writer.room();
   }
@@ -151,7 +152,7 @@ export class MqttEngine<Client> implements LineOwner {
     if (typeof target === 'number') {
       if (target < count) count = target;
     } else if (target !== undefined) {
-      check(!((target as Uint8Array).BYTES_PER_ELEMENT > 1), 'ERR_INVALID_ARGUMENT', 'invalid buffer');
+      checkArgument(!((target as Uint8Array).BYTES_PER_ELEMENT > 1), 'invalid buffer');
       if (target.byteLength < count) count = target.byteLength;
     }
     if (count <= 0) return undefined;
@@ -194,19 +195,26 @@ export class MqttEngine<Client> implements LineOwner {
         this.heading = undefined;
         if (this.onReadable !== undefined) this.onReadable.call(this.client, this.unread, heading);
       } else if (this.isOver) this.finish();
-      else if (line.pump.isPaused && this.unread === 0) {
-        this.writer.flush(nowMs);
-        line.resume(nowMs);
-      } else {
-        if (!line.session.isConnected()) return;
-        this.writer.flush(nowMs);
-        if (this.messages.length > 0) continue;
-        const room = this.writer.room();
-        if (room <= this.toldRoom || this.onWritable === undefined) return;
-        this.toldRoom = room;
-        this.onWritable.call(this.client, room);
+      else {
+        if (this.writer.isDirty) this.writer.flush(nowMs);
+        if (line.pump.isPaused && this.unread === 0) {
+          // What `resume` does, but for telling that the line is idle: that is what goes on here.
+          line.pump.isPaused = false;
+          line.pump.run(nowMs);
+          line.receive(nowMs);
+        } else if (this.messages.length === 0 && !this.tellRoom()) return;
       }
     }
+  }
+
+  /** Tells that there is room, if that is news. */
+  private tellRoom(): boolean {
+    if (this.onWritable === undefined || !this.line.session.isConnected()) return false;
+    const room = this.writer.room();
+    if (room <= this.toldRoom) return false;
+    this.toldRoom = room;
+    this.onWritable.call(this.client, room);
+    return true;
   }
 
   /** Makes what the decoder has noted what is to be told. */
@@ -216,8 +224,8 @@ export class MqttEngine<Client> implements LineOwner {
     if (notes.packetId > 0) {
       const number = this.writer.numberOf(notes.ticket);
       message.id = number > 0 ? number : notes.packetId;
+      if (this.line.session.state.isV5) message.reasonCode = notes.reasonCode;
     }
-    if (this.line.session.state.isV5) message.reasonCode = notes.reasonCode;
     notes.type = 0;
     this.tell(message);
   }
@@ -317,7 +325,7 @@ export class MqttEngine<Client> implements LineOwner {
       const at = event.topicOffset;
       heading = {
         more: !event.isLast,
-        topic: decodeUtf8(event.topicBytes, at, at + event.topicByteLength),
+        topic: decodeText(event.topicBytes, at, at + event.topicByteLength),
         byteLength: event.payloadTotalByteLength,
         QoS: event.qos,
         retain: event.retain === 1,

@@ -22,7 +22,7 @@ export class NotingDecoder extends Decoder {
   completing: number;
 
   constructor(protocolVersion: number) {
-    super(protocolVersion, FROM_SERVER);
+    super(protocolVersion, FROM_SERVER, null);
     this.state = undefined;
     this.type = 0;
     this.packetId = 0;

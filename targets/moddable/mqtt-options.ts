@@ -1,11 +1,10 @@
 /**
  * The options of the ECMA-419 MQTT client class: what they may be, and what session they ask for.
  */
-import { check, codedError } from '../../src/assert.ts';
 import type { LineOptions } from '../../src/line.ts';
 import { V3_1_1 } from '../../src/packets/types.ts';
 import type { ReconnectOptions, WillOptions } from '../../src/session/options.ts';
-import { textOf, viewOf } from './mqtt-bytes.ts';
+import { checkArgument, textOf, viewOf } from './mqtt-bytes.ts';
 import type { Bytes } from './mqtt-bytes.ts';
 import type { Properties } from './mqtt-properties.ts';
 
@@ -73,7 +72,7 @@ export interface WriteOptions {
   topic?: string | Bytes;
   QoS?: number;
   retain?: boolean | number;
-  /** Taken and not used: the session knows what it sends again. */
+  /** Sent before by an earlier client, with the same id. With `reconnect` the session knows for itself. */
   duplicate?: boolean;
   /** What onControl will call it, 1 to 65,535. */
   id?: number;
@@ -183,14 +182,12 @@ function addProperties(
 ): void {
   for (const name in properties) {
     const option = names[name];
-    if (option === undefined) {
-      throw codedError('ERR_INVALID_ARGUMENT', name + ' is no property that belongs there');
-    }
+    checkArgument(option !== undefined, 'there is no property ' + name + ' there');
     let value: unknown = properties[name];
     if (name === 'correlationData') value = viewOf(value as Bytes);
     // The standard counts requests in 0 and 1.
     else if (name.startsWith('request')) value = Boolean(value);
-    (options as Record<string, unknown>)[option] = value;
+    (options as Record<string, unknown>)[option as string] = value;
   }
 }
 
@@ -207,7 +204,7 @@ function willOf(will: Will): WillOptions {
 
 /** The session that these options ask for. Throws when one is missing; what is wrong the session finds. */
 export function makeLineOptions<Client>(options: ClientOptions<Client>): LineOptions {
-  check(Boolean(options.host), 'ERR_INVALID_ARGUMENT', 'host required');
+  checkArgument(Boolean(options.host), 'host required');
   const sizes = options.buffers ?? {};
   const reconnect = options.reconnect;
   const password = options.password || undefined;

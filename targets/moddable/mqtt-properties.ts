@@ -3,7 +3,7 @@
  * 0 or 1, binary data ArrayBuffers, `userProperties` pairs of strings. Knows which value a property has, not which packet
  * may have it.
  */
-import { check, checkInteger } from '../../src/assert.ts';
+import { checkInteger } from '../../src/assert.ts';
 import { FOUR_BYTE_INTEGER_MAX } from '../../src/limits.ts';
 import type { Packet } from '../../src/packets/packet.ts';
 import { PropertyWriter, readProperty } from '../../src/packets/properties.ts';
@@ -16,8 +16,8 @@ import {
   TYPE_PAIR,
   TYPE_UTF8,
 } from '../../src/packets/property-table.ts';
-import { decodeUtf8 } from '../../src/wire/utf8.ts';
-import { viewOf } from './mqtt-bytes.ts';
+import { decodeText } from '../../src/wire/text.ts';
+import { checkArgument, viewOf } from './mqtt-bytes.ts';
 import type { Bytes } from './mqtt-bytes.ts';
 
 /** Properties by name. A received `subscriptionIdentifier` is a list: a message may match several subscriptions. */
@@ -60,12 +60,12 @@ export function readProperties(
       const pairs = (result[name] ??= []) as [string, string][];
       const valueAt = property.valueOffset;
       pairs.push([
-        decodeUtf8(bytes, from, to),
-        decodeUtf8(bytes, valueAt, valueAt + property.valueByteLength),
+        decodeText(bytes, from, to),
+        decodeText(bytes, valueAt, valueAt + property.valueByteLength),
       ]);
     } else if (row === P_SUBSCRIPTION_IDENTIFIER) {
       ((result[name] ??= []) as number[]).push(property.value);
-    } else if (type === TYPE_UTF8) result[name] = decodeUtf8(bytes, from, to);
+    } else if (type === TYPE_UTF8) result[name] = decodeText(bytes, from, to);
     else if (type === TYPE_BINARY) result[name] = bytes.slice(from, to).buffer;
     else result[name] = property.value;
   }
@@ -96,8 +96,8 @@ export function writeProperties(properties: Properties | undefined): PropertyWri
     const value = properties[name];
     if (value === undefined) continue;
     const row = NAMES.indexOf(name);
-    check(row >= 0, 'ERR_INVALID_ARGUMENT', 'there is no property ' + name);
-    check(addProperty(writer, row, value), 'ERR_INVALID_ARGUMENT', name + ' has no value that it may have');
+    checkArgument(row >= 0, 'there is no property ' + name);
+    checkArgument(addProperty(writer, row, value), name + ' has no value that it may have');
   }
   return writer;
 }

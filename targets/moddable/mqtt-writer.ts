@@ -2,7 +2,7 @@
  * The writing half of the ECMA-419 client class: packets that the application writes, whole or in fragments, turned
  * into the session's verbs, and how much room there is for the next. Calls no callback.
  */
-import { check, checkInteger, codedError } from '../../src/assert.ts';
+import { checkInteger, codedError } from '../../src/assert.ts';
 import { RESERVED_TRANSMIT_BYTES, VARIABLE_BYTE_INTEGER_MAX } from '../../src/limits.ts';
 import type { BoardTransport, Line } from '../../src/line.ts';
 import { encodePing } from '../../src/packets/control.ts';
@@ -31,9 +31,16 @@ import type { Session } from '../../src/session/session.ts';
 import type { TopicHandle } from '../../src/session/topic-aliases.ts';
 import { sendSubscriptions } from '../../src/session/subscribing.ts';
 import { isSupported, sendPending, startPieces, writeAck, writePublish } from '../../src/session/transmit.ts';
-import { NOT_SUPPORTED_BY_SERVER, NO_SPACE, OK, PACKET_TOO_LARGE, statusName } from '../../src/status.ts';
+import {
+  NOT_CONNECTED,
+  NOT_SUPPORTED_BY_SERVER,
+  NO_SPACE,
+  OK,
+  PACKET_TOO_LARGE,
+  statusName,
+} from '../../src/status.ts';
 import { NO_BYTES } from '../../src/wire/bytes.ts';
-import { textOf } from './mqtt-bytes.ts';
+import { checkArgument, textOf } from './mqtt-bytes.ts';
 import type { WriteOptions } from './mqtt-options.ts';
 import { writeProperties } from './mqtt-properties.ts';
 
@@ -51,11 +58,11 @@ const GROWTH_BYTES = 256;
 /** Topics written to that are kept encoded, and get an alias where the server takes them. */
 const TOPICS_MAX = 16;
 
+/** Throws for a status that says no. ERR_NO_SPACE: there is no room now; ERR_PACKET_TOO_LARGE: there never is. */
 function checkStatus(status: number): void {
-  if (status === NO_SPACE || status === PACKET_TOO_LARGE) {
-    throw codedError('ERR_NO_SPACE', 'overflow: there is no room for that much');
-  }
-  if (status < 0) throw codedError('ERR_' + statusName(status), 'not accepted: ' + statusName(status));
+  if (status >= 0) return;
+  const name = statusName(status);
+  throw codedError('ERR_' + name, 'not accepted: ' + name);
 }
 
 export class MqttWriter {
@@ -69,6 +76,8 @@ export class MqttWriter {
   private readonly handles: TopicHandle[];
   /** Tickets of QoS 1 and 2 messages and of requests, each followed by the application's number for it, 0 for none. */
   private readonly numbers: number[];
+  /** Whether `flush` may have something to do. */
+  isDirty: boolean;
   /** Bytes accepted that found no room: the socket had less than it said. */
   private rest: Uint8Array | undefined;
 
@@ -78,7 +87,8 @@ export class MqttWriter {
   private handle: TopicHandle | null;
   private name: Uint8Array;
   private qos: number;
-  private retain: number;
+  /** PUBLISH's flags. */
+  private flags: number;
   private properties: PropertyWriter | null;
   private propertiesByteLength: number;
   private id: number;
@@ -97,13 +107,14 @@ export class MqttWriter {
     this.topics = [];
     this.handles = [];
     this.numbers = [];
+    this.isDirty = false;
     this.rest = undefined;
     this.data = NO_BYTES;
     this.byteLength = 0;
     this.handle = null;
     this.name = NO_BYTES;
     this.qos = 0;
-    this.retain = 0;
+    this.flags = 0;
     this.properties = null;
     this.propertiesByteLength = 0;
     this.id = 0;
@@ -128,51 +139,54 @@ export class MqttWriter {
   /** Throws unless a packet may go now, or may wait for a connection to come. */
   private checkFree(operation: number): void {
     const isWaiting = operation === PUBLISH || operation === SUBSCRIBE || operation === UNSUBSCRIBE;
-    check(
-      this.session.isConnected() || (this.isReconnecting && isWaiting),
-      'ERR_NOT_CONNECTED',
-      'not connected',
-    );
-    check(this.session.unsentPayloadByteLength() === 0, 'ERR_INVALID_ARGUMENT', 'a payload is unfinished');
+    if (!this.session.isConnected() && !(this.isReconnecting && isWaiting)) checkStatus(NOT_CONNECTED);
+    checkArgument(this.session.unsentPayloadByteLength() === 0, 'a payload is unfinished');
   }
 
   /** Gets ready to publish `data`, or to begin to with it; or throws. */
   prepare(data: Uint8Array, options: WriteOptions, nowMs: number): void {
-    this.checkFree(PUBLISH);
     const state = this.session.state;
+    const isFree = state.connection === CONNECTED && state.sendRemaining === 0 && this.outbox.filling < 0;
+    if (!isFree) this.checkFree(PUBLISH);
     const byteLength = options.byteLength ?? data.length;
-    checkInteger(byteLength, data.length, VARIABLE_BYTE_INTEGER_MAX, 'byteLength');
+    if (byteLength !== data.length) {
+      checkInteger(byteLength, data.length, VARIABLE_BYTE_INTEGER_MAX, 'byteLength');
+    }
     const qos = options.QoS ?? 0;
-    checkInteger(qos, 0, 2, 'QoS');
-    check(options.topic !== undefined, 'ERR_INVALID_ARGUMENT', 'topic required');
+    if (qos !== 0) checkInteger(qos, 0, 2, 'QoS');
     const topic = textOf(options.topic as string);
     const handle = this.handleOf(topic);
     const name = handle === null ? encodeTopicName(topic, 'topic') : handle.bytes;
     const properties = writeProperties(options.properties);
     if (properties !== null) {
       if (!state.isV5) refuseOn311('properties');
-      checkProperties(state, properties.bytes, properties.byteLength, nowMs);
+      checkProperties(properties.bytes, properties.byteLength, nowMs);
     }
     this.data = data;
     this.byteLength = byteLength;
     this.handle = handle;
     this.name = name;
     this.qos = qos;
-    this.retain = options.retain ? 1 : 0;
+    // Who has no other connection may send again what an earlier client has sent, and say so [MQTT-3.3.1-2].
+    this.flags = publishFlags(qos, options.retain ? 1 : 0, qos > 0 && options.duplicate ? 1 : 0);
     this.properties = properties;
     this.propertiesByteLength = properties === null ? 0 : properties.byteLength;
     this.id = options.id ?? 0;
     // Without another connection nothing can be sent again, and nothing is kept for that.
-    this.isKept = this.isReconnecting && (qos > 0 || this.outbox.next < this.outbox.end);
     this.isWhole = data.length === byteLength;
-    if (qos === 0 || !this.isKept) this.checkStraight(name.length + this.propertiesByteLength + data.length);
+    this.isKept = this.isReconnecting && (qos > 0 || (this.isWhole && this.outbox.next < this.outbox.end));
+    const givenByteLength = name.length + this.propertiesByteLength + data.length;
+    // Nearly every message of QoS 0, without further ado.
+    const isPlain =
+      isFree && this.flags === 0 && this.rest === undefined && givenByteLength <= this.ringRoom();
+    if (!isPlain && (qos === 0 || !this.isKept)) this.checkStraight(givenByteLength);
   }
 
   /** Throws unless so many bytes of the message can leave at once. */
   private checkStraight(givenByteLength: number): void {
     const { session, qos } = this;
-    check(session.isConnected(), 'ERR_NOT_CONNECTED', 'not connected');
-    if (!isSupported(session.state, publishFlags(qos, this.retain, 0))) checkStatus(NOT_SUPPORTED_BY_SERVER);
+    if (!session.isConnected()) checkStatus(NOT_CONNECTED);
+    if (!isSupported(session.state, this.flags)) checkStatus(NOT_SUPPORTED_BY_SERVER);
     if (givenByteLength > this.sendRoom() || (qos > 0 && !this.hasSlot())) checkStatus(NO_SPACE);
     // What is longer than the ring goes by way of it as often as it takes.
     if (!this.makeRoom(givenByteLength)) this.isWhole = false;
@@ -198,13 +212,13 @@ export class MqttWriter {
       packetId = state.takePacketId();
     }
     let status: number;
-    if (handle !== null && handle.isShort && this.isWhole && packetId === 0 && this.properties === null) {
-      status = session.publish(handle, this.data, this.byteLength, 0, this.retain, null, nowMs);
+    if (handle !== null && handle.isShort && this.isWhole && this.flags === 0 && this.properties === null) {
+      status = session.publish(handle, this.data, this.byteLength, 0, 0, null, nowMs);
     } else {
       // What the session does with a message that can leave at once, less deep in calls.
       status = writePublish(
         state,
-        publishFlags(this.qos, this.retain, 0),
+        this.flags,
         packetId,
         handle,
         this.name,
@@ -236,12 +250,12 @@ export class MqttWriter {
   /** Publishes by way of the outbox, where the message stays until the server has it. */
   private publishKept(nowMs: number): void {
     const { session, outbox } = this;
-    const { name, byteLength, qos, retain, properties } = this;
+    const { name, byteLength, qos, properties } = this;
     let ticket: number;
     // QoS 0 leaves behind what was written before and waits: as if there were one of its kind among that.
     if (qos === 0) outbox.queuedQos0++;
     do {
-      ticket = session.beginPublish(this.handle, name, byteLength, qos, retain, properties, nowMs);
+      ticket = session.beginPublish(this.handle, name, byteLength, qos, this.flags & 1, properties, nowMs);
     } while (
       (ticket === NO_SPACE || ticket === PACKET_TOO_LARGE) &&
       this.growOutbox(name.length + this.propertiesByteLength + byteLength + RECORD_BYTES)
@@ -286,8 +300,8 @@ export class MqttWriter {
   continue(data: Uint8Array, nowMs: number): void {
     const { session } = this;
     const unsent = session.unsentPayloadByteLength();
-    check(unsent > 0, 'ERR_INVALID_ARGUMENT', 'options required: no payload is unfinished');
-    check(data.length <= unsent, 'ERR_OUT_OF_RANGE', 'there is more data than byteLength said');
+    checkArgument(unsent > 0, 'options required');
+    checkInteger(data.length, 0, unsent, 'byteLength');
     if (this.outbox.filling < 0 && data.length > this.sendRoom()) checkStatus(NO_SPACE);
     this.feed(data, nowMs);
   }
@@ -381,7 +395,7 @@ export class MqttWriter {
         return;
       }
       default:
-        throw codedError('ERR_INVALID_ARGUMENT', 'unknown operation');
+        checkArgument(false, 'unknown operation');
     }
   }
 
@@ -389,7 +403,8 @@ export class MqttWriter {
   flush(nowMs: number): void {
     const { line, session, outbox } = this;
     const { subscriptions } = session.state;
-    this.goOn(nowMs);
+    if (this.rest !== undefined && session.isConnected()) this.feed(this.rest, nowMs);
+    this.isDirty = this.rest !== undefined;
     do {
       if (session.isConnected()) {
         if (outbox.next < outbox.end && subscriptions.toSend === 0)
@@ -401,16 +416,10 @@ export class MqttWriter {
     } while (outbox.sending >= 0 && session.transmit.byteLength() === 0);
   }
 
-  /** There may be room for what found none. */
-  private goOn(nowMs: number): void {
-    if (this.rest !== undefined && this.session.isConnected()) this.feed(this.rest, nowMs);
-  }
-
   /** Bytes of Topic Names, properties and payload that the ring has room for. */
   private ringRoom(): number {
-    const { bytes } = this.session.transmit;
-    const free = this.session.isConnected() ? this.session.transmit.freeByteLength() : bytes.length;
-    return free - RESERVED_TRANSMIT_BYTES - HEAD_BYTES;
+    const { bytes, start, end } = this.session.transmit;
+    return bytes.length - end + start - RESERVED_TRANSMIT_BYTES - HEAD_BYTES;
   }
 
   /** Whether the ring has so much room, if need be after it was handed to the socket. */

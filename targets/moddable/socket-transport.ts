@@ -90,17 +90,23 @@ class Connection implements TlsGuardOwner {
   }
 
   read(ring: Ring): boolean {
+    const { socket } = this;
     let count = this.readable;
-    if (count <= 0 || this.socket === undefined) return false;
-    const free = ring.freeByteLength();
-    if (free < count) count = free;
-    if (count === 0 || !ring.reserve(count)) return true;
+    if (count === 0 || socket === undefined) return false;
+    if (count > ring.bytes.length - ring.end) {
+      const free = ring.freeByteLength();
+      if (free < count) count = free;
+      if (count === 0 || !ring.reserve(count)) return true;
+    }
     const view = this.transport.received.get(ring.bytes, ring.end, count);
     this.isBusy = true;
     try {
-      const byteLength = this.socket.read(view);
-      ring.end += byteLength ?? 0;
-      this.readable = byteLength === undefined ? 0 : this.readable - byteLength;
+      const byteLength = socket.read(view);
+      if (byteLength === undefined) this.readable = 0;
+      else {
+        ring.end += byteLength;
+        this.readable -= byteLength;
+      }
     } catch (error) {
       this.readable = 0;
       this.fail(error);
@@ -113,9 +119,9 @@ class Connection implements TlsGuardOwner {
   }
 
   write(ring: Ring): void {
-    while (ring.end > ring.start && this.socket !== undefined) {
-      // There is room only while the connection is open and well.
-      let count = ring.end - ring.start;
+    let count = ring.end - ring.start;
+    // There is room only while the connection is open and well.
+    while (count > 0 && this.socket !== undefined) {
       if (count > this.writable) count = this.writable;
       if (count > WRITE_BYTES_MAX) count = WRITE_BYTES_MAX;
       if (count <= 0) {
@@ -127,13 +133,14 @@ class Connection implements TlsGuardOwner {
       try {
         const room = this.socket.write(view);
         if (room === undefined) this.fail(codedError('ERR_SOCKET', 'the socket took no more bytes'));
-        else this.writable = this.transport.isSecure ? room - TLS_EXTRA_BYTES : room;
+        else this.writable = room - this.transport.reservedBytes;
       } catch (error) {
         this.fail(error);
       }
       this.isBusy = false;
       if (this.isFailed) return;
       ring.consume(count);
+      count = ring.end - ring.start;
     }
   }
 
@@ -358,6 +365,8 @@ export class SocketTransport implements BoardTransport {
   readonly options: SocketOptions;
   readonly timers: Timers;
   readonly isSecure: boolean;
+  /** Of the room that the socket says it has, what is not for content. */
+  readonly reservedBytes: number;
   /** Parts of the ring that was written from, and of the one that was read into. */
   readonly written = new Views();
   readonly received = new Views();
@@ -370,6 +379,7 @@ export class SocketTransport implements BoardTransport {
     this.options = options;
     this.timers = timers;
     this.isSecure = options.socket.TCP !== undefined;
+    this.reservedBytes = this.isSecure ? TLS_EXTRA_BYTES : 0;
   }
 
   open(): void {

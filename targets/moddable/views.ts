@@ -3,13 +3,15 @@
  * and steady traffic has few lengths. Knows nothing of sockets.
  */
 
+import { NO_BYTES } from '../../src/wire/bytes.ts';
+
 /** How many are remembered: each takes about five slots of an XS heap. */
 const VIEWS_MAX = 4;
 
 export class Views {
   /** Whose views they are, and the one that was asked for last with its length. */
   private bytes: Uint8Array | undefined = undefined;
-  private last: Uint8Array | undefined = undefined;
+  private last: Uint8Array = NO_BYTES;
   private lastLength = -1;
   private views: Uint8Array[] = [];
   private next = 0;

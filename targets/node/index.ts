@@ -1,6 +1,7 @@
 /**
  * motemq for Node: the promise client over TCP, TLS and WebSocket.
  */
+export { NodeBoard } from './board.ts';
 export { connect, createClient, transportTo } from './connect.ts';
 export type { ConnectOptions } from './connect.ts';
 export { FileStore } from './file-store.ts';

@@ -37,8 +37,8 @@ const turn = new Turn();
 const randomWords = new Uint32Array(256);
 let randomAt = randomWords.length;
 
-/** Random from the system, gathered in blocks. */
-function systemRandom(): number {
+/** Random from the system, 32 bits, gathered in blocks. */
+export function systemRandom(): number {
   if (randomAt === randomWords.length) {
     randomFillSync(randomWords);
     randomAt = 0;

@@ -142,6 +142,18 @@ describe('a decimal', () => {
   });
 });
 
+it('decimals are exact just below each multiple of 1e16', () => {
+  const bits = new DataView(new ArrayBuffer(8));
+  for (let high = 1; high < 10_000; high++) {
+    bits.setFloat64(0, high * 1e16);
+    // One bit less; the last 32 of these are never all zero.
+    bits.setUint32(4, bits.getUint32(4) - 1);
+    const below = bits.getFloat64(0);
+    if (decimal(below, 0) !== BigInt(below).toString())
+      expect(decimal(below, 0)).toBe(BigInt(below).toString());
+  }
+});
+
 describe('an integer', () => {
   it.each([0, 9, 10, 99999999, 100000000, 100000001, 2147483647, 2147483648, 4294967295])('%d', (value) => {
     expect(integer(value)).toBe(String(value));

@@ -7,6 +7,7 @@ import { DeviceRuntime } from '../../src/device/index.ts';
 import type { DeviceDefinition, DeviceOptions, DeviceOwner } from '../../src/device/index.ts';
 import type { Board, BoardReceiver, BoardTransport } from '../../src/line.ts';
 import { Decoder } from '../../src/packets/codec.ts';
+import { decodeRequest } from '../../src/packets/requests.ts';
 import { encodeObject, inspectPacket, toHex } from '../../src/packets/inspect.ts';
 import type {
   ConnackObject,
@@ -95,6 +96,7 @@ export class DeviceBench<Io> implements Board {
   suback: number[] | undefined;
   isUp = false;
   openings = 0;
+  timersGoneOff = 0;
   readonly told: Told[] = [];
   private clockMs: number;
   private readonly timers = new Set<Timer>();
@@ -113,7 +115,7 @@ export class DeviceBench<Io> implements Board {
     const { startMs, ...rest } = options;
     this.clockMs = startMs ?? 5_000_000;
     this.protocolVersion = options.protocolVersion ?? V5;
-    this.decoder = new Decoder(this.protocolVersion, FROM_CLIENT);
+    this.decoder = new Decoder(this.protocolVersion, FROM_CLIENT, decodeRequest);
     this.device = new DeviceRuntime(definition, this, io, rest, this.owner());
   }
 
@@ -275,13 +277,16 @@ export class DeviceBench<Io> implements Board {
   /** Moves the clock by `ms`, from timer to timer. */
   advance(ms: number): this {
     const untilMs = this.clockMs + ms;
-    for (;;) {
+    for (let atOnce = 0; ; atOnce++) {
       this.settle();
       let next: Timer | undefined;
       for (const timer of this.timers) if (next === undefined || timer.atMs < next.atMs) next = timer;
       if (next === undefined || next.atMs > untilMs) break;
       this.timers.delete(next);
+      if (next.atMs > this.clockMs) atOnce = 0;
+      if (atOnce > 100) throw new Error('timers go off again and again');
       this.clockMs = Math.max(this.clockMs, next.atMs);
+      this.timersGoneOff++;
       next.callback();
     }
     this.clockMs = untilMs;

@@ -258,6 +258,14 @@ describe('stop', () => {
     expect(it.device.samples.count).toBe(1);
   });
 
+  it('may be called while messages go out, and the rest stays', () => {
+    const it = bench({ batchSamples: 60 }, { payloadBytes: 250 }).start();
+    it.device.owner.handleSent = () => it.device.stop(STOP_WITH_GOODBYE);
+    it.advance(60_000);
+    expect(it.device.outstanding.count).toBe(1);
+    expect(it.device.samples.count).toBeGreaterThan(30);
+  });
+
   it('may be called by the firmware itself', () => {
     const it: DeviceBench<object> = bench({
       commands: {

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { defineDevice } from '../../src/device/index.ts';
 import type { DeviceDefinition } from '../../src/device/index.ts';
+import { decodeUtf8 } from '../../src/wire/utf8.ts';
 import { readCbor } from './cbor-reader.ts';
 import { DeviceBench } from './device-bench.ts';
 import type { BenchOptions, TelemetryMessage } from './device-bench.ts';
@@ -272,6 +273,24 @@ describe('rows', () => {
     );
   });
 
+  it('are two when a metric was read twice within a millisecond', () => {
+    const { samples, telemetry } = bench().device;
+    for (const value of [1, 2]) {
+      const index = samples.add();
+      samples.values[index] = value;
+      samples.ticks[index] = 7000.25 + value / 4;
+      samples.metrics[index] = 0;
+    }
+    expect(telemetry.encode(7001, 500)).toBe(2);
+    const message = JSON.parse(
+      decodeUtf8(telemetry.writer.bytes, 0, telemetry.writer.at),
+    ) as TelemetryMessage;
+    expect(message.samples).toEqual([
+      { age: 1, temperature: 1 },
+      { age: 1, temperature: 2 },
+    ]);
+  });
+
   it('are, when one is longer than a message', () => {
     const it = bench({ metrics: many }, { payloadBytes: 210 }).start().advance(1000);
     const messages = it.telemetry();
@@ -310,6 +329,7 @@ describe('without a connection', () => {
     const [first, ...others] = messages;
     expect(first.dropped).toBe(20);
     for (const other of others) expect(other.dropped).toBeUndefined();
+    expect(it.advance(1000).telemetry()[0].dropped).toBeUndefined();
     expect(samplesOf(messages).map(([atMs]) => atMs)).toEqual(
       Array.from({ length: 10 }, (_, n) => 23_000 + n * 1000),
     );
@@ -393,6 +413,17 @@ describe('a server that is slow', () => {
     expect(again).toHaveLength(1);
     it.advance(1000);
     expect(it.toldOf('published').map(([sequence]) => sequence)).toEqual([0, 1, 2]);
+  });
+});
+
+describe('a message that waits for room', () => {
+  it('is not asked for again and again', () => {
+    const it = bench({ batchMs: 500 }, { inflightMax: 1 }).start();
+    it.isAcknowledging = false;
+    it.advance(60_000);
+    // The readings, and some of the line's own.
+    expect(it.timersGoneOff).toBeLessThan(70);
+    expect(it.telemetry()).toHaveLength(1);
   });
 });
 

@@ -3,6 +3,7 @@
  * its bytes, writes into them or keeps something from one packet to the next gives itself away.
  */
 import { Decoder, type Codec } from '../../src/packets/codec.ts';
+import { decodeRequest } from '../../src/packets/requests.ts';
 import { inspectPacket, toHex, type PacketObject } from '../../src/packets/inspect.ts';
 import { Packet } from '../../src/packets/packet.ts';
 import { FROM_ANYONE, FROM_CLIENT, FROM_SERVER, V3_1_1, V5 } from '../../src/packets/types.ts';
@@ -18,7 +19,10 @@ export interface CodecUnderTest {
 
 /** Every codec there is: each runs every vector. */
 export const CODECS: readonly CodecUnderTest[] = [
-  { name: 'TypeScript', create: (protocolVersion, sender) => new Decoder(protocolVersion, sender) },
+  {
+    name: 'TypeScript',
+    create: (protocolVersion, sender) => new Decoder(protocolVersion, sender, decodeRequest),
+  },
 ];
 
 export const VERSIONS = [V5, V3_1_1] as const;

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { encodeObject, toHex, type PacketObject, type PropertiesObject } from '../../src/packets/inspect.ts';
 import { PROPERTY_KEYS } from '../../src/packets/inspect-shape.ts';
-import { Packet } from '../../src/packets/packet.ts';
+import { ConnectPart, Packet, byteLengthAt } from '../../src/packets/packet.ts';
 import { writeFilter } from '../../src/packets/subscribe.ts';
 import { FROM_ANYONE } from '../../src/packets/types.ts';
 import { NO_SPACE, OK } from '../../src/status.ts';
@@ -23,7 +23,7 @@ function recorded(packet: Packet, bytes: Uint8Array, row: number): unknown {
   const [, , type] = PROPERTIES[row];
   const value = packet.values[row];
   if (type !== 'string' && type !== 'binary' && type !== 'pair') return value;
-  return toHex(bytes, value, value + packet.byteLengths[row]);
+  return toHex(bytes, value, value + byteLengthAt(bytes, value));
 }
 
 /** The same of the object: the first where there are several, the key of a pair. */
@@ -40,6 +40,7 @@ function expected(properties: PropertiesObject, row: number): unknown {
 function fieldsOf(packet: Packet, bytes: Uint8Array): Record<string, unknown> {
   const text = (offset: number, byteLength: number): string =>
     Buffer.from(bytes.subarray(offset, offset + byteLength)).toString();
+  const connect = packet.connect ?? new ConnectPart();
   return {
     packetId: packet.packetId,
     qos: packet.qos,
@@ -47,15 +48,15 @@ function fieldsOf(packet: Packet, bytes: Uint8Array): Record<string, unknown> {
     retain: packet.retain === 1,
     reasonCode: packet.reasonCode,
     sessionPresent: packet.sessionPresent === 1,
-    keepAlive: packet.keepAliveSeconds,
-    protocolVersion: packet.protocolVersion,
+    keepAlive: connect.keepAliveSeconds,
+    protocolVersion: connect.protocolVersion,
     topicName: text(packet.topicOffset, packet.topicByteLength),
     willTopic: text(packet.topicOffset, packet.topicByteLength),
-    clientId: text(packet.clientIdOffset, packet.clientIdByteLength),
-    userName: text(packet.userNameOffset, packet.userNameByteLength),
+    clientId: text(connect.clientIdOffset, connect.clientIdByteLength),
+    userName: text(connect.userNameOffset, connect.userNameByteLength),
     payload: toHex(bytes, packet.payloadOffset, packet.payloadOffset + packet.payloadByteLength),
     willPayload: toHex(bytes, packet.payloadOffset, packet.payloadOffset + packet.payloadByteLength),
-    password: toHex(bytes, packet.passwordOffset, packet.passwordOffset + packet.passwordByteLength),
+    password: toHex(bytes, connect.passwordOffset, connect.passwordOffset + connect.passwordByteLength),
   };
 }
 

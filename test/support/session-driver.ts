@@ -4,6 +4,7 @@
  * the standard fails the test that caused it. Takes the pump's place, and does not know it.
  */
 import { Decoder } from '../../src/packets/codec.ts';
+import { decodeRequest } from '../../src/packets/requests.ts';
 import { encodeObject, inspectPacket, toHex } from '../../src/packets/inspect.ts';
 import type { AckObject, ConnackObject, ConnectObject, PacketObject } from '../../src/packets/inspect.ts';
 import { Packet } from '../../src/packets/packet.ts';
@@ -131,7 +132,7 @@ export class SessionDriver {
     this.protocolVersion = options.protocolVersion ?? V5;
     this.nowMs = options.startMs ?? 1_000_000;
     this.random = new Random(SEED);
-    this.decoder = new Decoder(this.protocolVersion, FROM_CLIENT);
+    this.decoder = new Decoder(this.protocolVersion, FROM_CLIENT, decodeRequest);
     const { receiveBytes, transmitBytes, outboxBytes, subscriptionBytes, startMs: _, ...rest } = options;
     this.session = new Session({
       clientId: 'c',

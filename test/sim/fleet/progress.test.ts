@@ -62,13 +62,18 @@ const HUGE: ProgressSnapshot = {
   lost: 1e12,
 };
 
+const WITH_FIRMWARE: ProgressSnapshot = {
+  ...RUNNING,
+  firmware: 'cli\u001b[2Jmate.js on XS · 760 of 2,048 slots, 8,592 of 32,768 bytes of chunks',
+};
+
 describe('renderProgress', () => {
-  it('is six lines, never wider than the terminal', () => {
-    for (const snapshot of [RUNNING, EMPTY, HUGE]) {
+  it('is six lines, with firmware seven, never wider than the terminal', () => {
+    for (const snapshot of [RUNNING, EMPTY, HUGE, WITH_FIRMWARE]) {
       for (let columns = 1; columns <= 200; columns++) {
         for (const colour of [false, true]) {
           const lines = renderProgress(snapshot, columns, colour).split('\n');
-          expect(lines).toHaveLength(6);
+          expect(lines).toHaveLength(snapshot === WITH_FIRMWARE ? 7 : 6);
           for (const line of lines) {
             expect(textWidth(stripVTControlCharacters(line))).toBeLessThanOrEqual(columns);
           }
@@ -98,6 +103,15 @@ describe('renderProgress', () => {
     expect(text).toMatch(/in flight 17\nmissing {4}2 {3}duplicated 3/);
     expect(text).toContain('32 s of 1 min');
     expect(text).toContain('█');
+  });
+
+  it('says what devices run and what it takes', () => {
+    expect(renderProgress(WITH_FIRMWARE, 80, false)).toMatch(
+      /\nfirmware {3}cli \[2Jmate\.js on XS · 760 of 2,048/,
+    );
+    expect(renderPlainProgress(WITH_FIRMWARE)).toMatch(
+      / errors=1 firmware="cli \[2Jmate\.js on XS · 760 of .*"$/,
+    );
   });
 
   it('has a line for logs', () => {

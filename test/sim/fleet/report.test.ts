@@ -8,9 +8,11 @@ import { escapeHtml, markup, raw } from '../../../sim/fleet/html.ts';
 import { renderHtmlReport } from '../../../sim/fleet/report-html.ts';
 import { ratesOf, redactUrl, TimelineRecorder, type FleetResult } from '../../../sim/fleet/report.ts';
 import { renderSummary } from '../../../sim/fleet/summary.ts';
-import { sampleResult } from './sample-result.ts';
+import { sampleResult, withFirmware } from './sample-result.ts';
 
 const SAMPLE = sampleResult({ devices: 200, seconds: 60 });
+const ON_NODE = withFirmware(SAMPLE, 'node');
+const ON_XS = withFirmware(SAMPLE, 'xs');
 const LOSSY = sampleResult({ devices: 200, seconds: 400, isLossy: true, qos: 2 });
 
 /** Nothing connected, nothing sent: what every renderer must survive. */
@@ -40,6 +42,7 @@ function hostileResult(): FleetResult {
       byLost: [],
     },
     verdict: { ok: false, reasons: [evil], remarks: [evil] },
+    firmware: { ...ON_XS.firmware!, file: evil, id: evil },
   };
 }
 
@@ -69,7 +72,7 @@ describe('FleetResult', () => {
 
 describe('renderSummary', () => {
   it('is never wider than asked, nor than 100 columns', () => {
-    for (const result of [SAMPLE, LOSSY, emptyResult(), hostileResult()]) {
+    for (const result of [SAMPLE, LOSSY, ON_NODE, ON_XS, emptyResult(), hostileResult()]) {
       for (const columns of [60, 72, 87, 88, 100, 240]) {
         for (const colour of [false, true]) {
           for (const line of renderSummary(result, { columns, colour }).split('\n')) {
@@ -100,6 +103,20 @@ describe('renderSummary', () => {
     expect(renderSummary(SAMPLE, { colour: true })).toContain('\u001b[');
   });
 
+  it('says what devices ran, and what their machines took', () => {
+    expect(renderSummary(SAMPLE)).not.toContain('firmware');
+    const onNode = renderSummary(ON_NODE);
+    expect(onNode).toMatch(/200 devices · climate\.js on Node · 1 min · MQTT 5\.0/);
+    expect(onNode).toMatch(/samples in them +123,456 +12 dropped/);
+    expect(onNode).toContain('Memory of this process');
+    const onXs = renderSummary(ON_XS);
+    expect(onXs).toContain('climate.js in XS machines');
+    expect(onXs).not.toContain('Memory of this process');
+    expect(onXs).toMatch(/slots of 2,048 +760 {2}most 767/);
+    expect(onXs).toMatch(/chunks of 32 KiB +8,592 B {2}most 8,599 B/);
+    expect(onXs).toMatch(/computrons +33,602\/s {2}most 33,609\/s/);
+  });
+
   it('says why a run failed, in full', () => {
     const text = renderSummary(LOSSY, { columns: 60 });
     expect(text).toContain('FAIL');
@@ -114,7 +131,7 @@ describe('renderSummary', () => {
 
 describe('renderHtmlReport', () => {
   it('loads nothing and runs nothing', () => {
-    for (const result of [SAMPLE, LOSSY, emptyResult(), hostileResult()]) {
+    for (const result of [SAMPLE, LOSSY, ON_NODE, ON_XS, emptyResult(), hostileResult()]) {
       const page = renderHtmlReport(result);
       expect(page).not.toMatch(/<script|<img|<iframe|<object|<embed|<base/i);
       for (const [tag] of page.matchAll(/<[a-z](?:"[^"]*"|[^">])*>/gi)) {
@@ -135,7 +152,7 @@ describe('renderHtmlReport', () => {
   });
 
   it('is well formed: every element closed in order, ids unique, labels pointing at ids', () => {
-    for (const result of [SAMPLE, LOSSY, emptyResult(), hostileResult()]) {
+    for (const result of [SAMPLE, LOSSY, ON_NODE, ON_XS, emptyResult(), hostileResult()]) {
       const page = renderHtmlReport(result).replace(/<style>[^]*?<\/style>/, '');
       const open: string[] = [];
       for (const [, isClosing, name, isEmpty] of page.matchAll(
@@ -151,6 +168,26 @@ describe('renderHtmlReport', () => {
       for (const [, id] of page.matchAll(/aria-labelledby="([^"]+)"/g)) expect(ids).toContain(id);
       expect(page).not.toMatch(/NaN|undefined|Infinity|\[object/);
     }
+  });
+
+  it('says what devices ran, and what their machines took', () => {
+    expect(renderHtmlReport(SAMPLE)).not.toMatch(/Firmware|Samples/);
+    const onNode = renderHtmlReport(ON_NODE);
+    expect(onNode).toContain('<span>climate.js on Node</span>');
+    expect(onNode).toContain('Resident memory a device');
+    expect(onNode).toContain('123,456');
+    expect(onNode).not.toContain('Interval');
+    const onXs = renderHtmlReport(ON_XS);
+    for (const part of [
+      'climate.js in XS machines',
+      'Slots of 2,048',
+      '760<small>most 767',
+      '767<small>slots',
+      'cbor',
+    ]) {
+      expect(onXs).toContain(part);
+    }
+    expect(onXs).not.toContain('Resident memory a device');
   });
 
   it('is accessible and adapts', () => {

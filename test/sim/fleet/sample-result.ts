@@ -17,6 +17,38 @@ export interface SampleOptions {
   isLossy?: boolean;
 }
 
+/** The sample as if its devices had run firmware. */
+export function withFirmware(sample: FleetResult, engine: 'node' | 'xs'): FleetResult {
+  const { intervalMs: _, ...options } = sample.options;
+  const spread = (median: number): { median: number; max: number } => ({ median, max: median + 7 });
+  const machines = {
+    count: options.devices,
+    died: 1,
+    slotsMax: 2048,
+    chunkBytesMax: 32_768,
+    slots: spread(760),
+    chunkBytes: spread(8592),
+    slotsPeak: spread(2040),
+    chunkBytesPeak: spread(32_000),
+    computronsPerSecond: spread(33_602),
+  };
+  return {
+    ...sample,
+    options: { ...options, topic: 'devices/{id}/telemetry' },
+    firmware: {
+      file: 'climate.js',
+      id: 'climate-1',
+      format: 'cbor',
+      engine,
+      samples: 123_456,
+      dropped: 12,
+      flushed: 3,
+      errors: 4,
+      ...(engine === 'xs' && { machines }),
+    },
+  };
+}
+
 /** Ramps up, runs, and meets a broker restart at two thirds: every chart has something to show. */
 export function sampleResult(options: SampleOptions = {}): FleetResult {
   const devices = options.devices ?? 1000;

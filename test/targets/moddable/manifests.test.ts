@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Session } from '../../../src/session/session.ts';
-import { importsOf } from '../../../targets/moddable/build/bundled-text.ts';
+import { chainAssignments, importsOf } from '../../../targets/moddable/build/bundled-text.ts';
 import { buildModules } from '../../../targets/moddable/build/bundler.ts';
 import { LAYERS } from '../../../targets/moddable/build/layers.ts';
 import { sourceManifests } from '../../../targets/moddable/build/source-manifests.ts';
@@ -220,7 +220,16 @@ describe('what ships', () => {
 
   it('has the values of constants in their place', () => {
     expect(shipped.get('session.js')).not.toMatch(/\bEVENT_MESSAGE\b(?!.*\*)/m);
-    expect(shipped.get('session.js')).toMatch(/this\.kind = 0\b/);
+    expect(shipped.get('session.js')).toMatch(/this\.kind = (this\.\w+ = )*0\b/);
+  });
+
+  it('assigns a constant to several properties at once, and only where that is the same', () => {
+    expect(chainAssignments('this.a = 0, this.b = 0, this.c = 0, this.d = !0, this.e = 1;')).toBe(
+      'this.a = this.b = this.c = 0, this.d = !0, this.e = 1;',
+    );
+    for (const text of ['f(a.b = 0, a.c = 0);', 'a.b = null, a.b.c = null;', 'a.b = c, a.d = c;']) {
+      expect(chainAssignments(text)).toBe(text);
+    }
   });
 
   it('says nothing of the machine it was made on', () => {

@@ -44,7 +44,9 @@ describe('a URL', () => {
 
   it('that is refused does not show its password', () => {
     for (const url of ['mqtt://me:secret%@broker', 'http://me:secret@broker', 'mqtt://me:secret@broker:x']) {
-      expect(() => parseServerUrl(url)).toThrow(expect.not.objectContaining({ message: /secret/ }));
+      expect(() => parseServerUrl(url)).toThrow(
+        expect.not.objectContaining({ message: expect.stringMatching(/secret/) as string }),
+      );
     }
   });
 });

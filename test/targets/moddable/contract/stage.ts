@@ -94,3 +94,31 @@ export function publishHex(topic: string, payload: string | Uint8Array, qos = 0,
   const idHex = qos > 0 ? hexOf(new Uint8Array([id >> 8, id & 255])) : '';
   return packetHex(0x30 | (qos << 1) | flags, textHex(topic) + idHex + hexOf(bytes));
 }
+
+/** The code of what `call` throws, '' when it throws nothing. */
+export function codeOf(call: () => unknown): string {
+  try {
+    call();
+    return '';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
+/** A client that begins with `begin` once it is connected. */
+export function connect(
+  stage: Stage,
+  more: Parameters<Stage['options']>[0],
+  begin: (client: InstanceType<Stage['MQTTClient']>) => void,
+): void {
+  const { onControl } = more;
+  new stage.MQTTClient(
+    stage.options({
+      ...more,
+      onControl(message) {
+        if (message.operation === stage.MQTTClient.CONNACK) begin(this);
+        else onControl?.call(this, message);
+      },
+    }),
+  );
+}

@@ -1,0 +1,15 @@
+/**
+ * What each layer that ships for a board may take, in bytes of XS byte code: a little more than it does, so that nobody
+ * adds much without saying so here.
+ */
+export const BUDGETS: Record<string, number | undefined> = {
+  session: 66_000,
+  line: 8_300,
+  core: 5_000,
+  client: 49_000,
+  device: 28_500,
+  'mqtt-client': 16_500,
+  scram: 11_300,
+  'flash-store': 2_700,
+  wifi: 1_100,
+};

@@ -1,0 +1,2 @@
+/** The module `embedded:io/socket/tcp` of a board. */
+export default globalThis.host.TCP;

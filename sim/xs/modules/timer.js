@@ -1,0 +1,2 @@
+/** The module `timer` of a board. */
+export default globalThis.host.Timer;
