@@ -18,7 +18,7 @@ function firmware(qos: number, format: 'json' | 'cbor'): string {
   const id = `${format}-${qos}`;
   return files.define(
     `${id}.js`,
-    `id: '${id}', root: 'a/rather/long/root/of/{id}', qos: ${qos}, format: '${format}', offlineSamples: 500,
+    `id: '${id}', root: 'a/rather/long/place/of/{id}', qos: ${qos}, format: '${format}', offlineSamples: 500,
      metrics: { t: { everyMs: 100, digits: 2, read: (board) => board.temperature() } },
      commands: { pin: (args, board) => board.pin(args.number) }`,
   );

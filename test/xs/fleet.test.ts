@@ -244,7 +244,7 @@ describe('a fleet of XS machines', () => {
     const { tcpPort, tlsPort, caFile } = broker;
     const firmware = files.define(
       'five.js',
-      "id: 'five', root: 'a/rather/long/root/of/{id}', metrics: { t: { everyMs: 50, read: () => 1 } }",
+      "id: 'five', root: 'a/rather/long/way/to/{id}', metrics: { t: { everyMs: 50, read: () => 1 } }",
     );
     const ways: [FleetOptions, string][] = [
       [{ url: `mqtt://127.0.0.1:${tcpPort}` }, 'TCP'],

@@ -2,8 +2,8 @@
  * A firmware file, loaded and looked through: what a fleet has to know of it before any device runs it. Its import of
  * `motemq/device` is this package's, wherever the file lies.
  */
-import { existsSync } from 'node:fs';
-import { register } from 'node:module';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import * as module from 'node:module';
 import { basename, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -26,7 +26,7 @@ export interface Firmware {
 const DEVICE = 'motemq/device';
 
 type ResolveHook = (specifier: string, context: unknown, next: (...args: unknown[]) => unknown) => unknown;
-/** Node has it from 22.15 on; before, hooks live in a thread of their own. */
+/** Node has them from 22.15 on. */
 type RegisterHooks = (hooks: { resolve: ResolveHook }) => void;
 
 let isHooked = false;
@@ -45,17 +45,30 @@ function hookResolution(): void {
     });
     return;
   }
+  // Before, hooks live in a thread of their own, and come as a module.
   const text = `export async function resolve(specifier, context, next) {
-    return specifier === ${JSON.stringify(DEVICE)} ? { url: ${JSON.stringify(url)}, shortCircuit: true } : next(specifier, context);
+    if (specifier === ${JSON.stringify(DEVICE)}) return { url: ${JSON.stringify(url)}, shortCircuit: true };
+    return next(specifier, context);
   }`;
-  register(`data:text/javascript,${encodeURIComponent(text)}`);
+  module.register(`data:text/javascript,${encodeURIComponent(text)}`);
 }
 
-/** `climate.js:12: Unexpected token`: the place where the engine stumbled is in the stack only. */
-function importFailure(file: string, error: unknown): FleetError {
+/** The line where the engine cannot read the file, undefined if that can be read: an error of import() does not say. */
+function syntaxLine(path: string): string | undefined {
+  const { stderr } = spawnSync(process.execPath, ['--check', '--input-type=module', '-'], {
+    input: readFileSync(path),
+    encoding: 'utf8',
+  });
+  return /^\[stdin\]:(\d+)$/m.exec(stderr)?.[1];
+}
+
+/** `climate.js:12: Unexpected token '{'`, as far as it is known where. */
+function importFailure(path: string, error: unknown): FleetError {
+  const file = basename(path);
   if (!(error instanceof Error)) return wrong(`${file}: ${String(error)}`);
-  const place = /^file:\S*?([^/\s]+:\d+)$/m.exec(error.stack ?? '')?.[1];
-  return wrong(`${place ?? file}: ${error.message}`);
+  const [, frame] = error.stack?.split(`${pathToFileURL(path).href}:`) ?? [];
+  const line = error instanceof SyntaxError ? syntaxLine(path) : /^\d+/.exec(frame ?? '')?.[0];
+  return wrong(`${file}${line === undefined ? '' : `:${line}`}: ${error.message}`);
 }
 
 function wrong(why: string): FleetError {
@@ -73,7 +86,7 @@ export async function loadFirmware(path: string): Promise<Firmware> {
   try {
     exported = (await import(pathToFileURL(absolute).href)) as typeof exported;
   } catch (error) {
-    throw importFailure(file, error);
+    throw importFailure(absolute, error);
   }
   const { default: definition, simulate } = exported;
   if (definition === undefined)
