@@ -12,6 +12,32 @@ import { decodeText } from '../wire/text.ts';
 import { findBadUtf8 } from '../wire/utf8.ts';
 import type { Command, CommandArguments } from './definition.ts';
 
+/** How deep `toJson` copies what lies in flash; what is deeper, or goes round in a circle, fails as in JSON.stringify. */
+const COPY_DEPTH_MAX = 8;
+
+function copyOf(value: unknown, depth: number): unknown {
+  if (typeof value !== 'object' || value === null || depth === 0) return value;
+  const copy: Record<string, unknown> | unknown[] = Array.isArray(value) ? [] : {};
+  const names = Object.keys(value);
+  for (let i = 0; i < names.length; i++) {
+    const item = (value as Record<string, unknown>)[names[i]];
+    (copy as Record<string, unknown>)[names[i]] = copyOf(item, depth - 1);
+  }
+  return copy;
+}
+
+/**
+ * Like JSON.stringify, and for constants of preloaded modules, too: XS marks an object on its way into JSON, and cannot
+ * mark one that lies in flash.
+ */
+export function toJson(value: unknown): string {
+  try {
+    return JSON.stringify(value);
+  } catch {
+    return JSON.stringify(copyOf(value, COPY_DEPTH_MAX));
+  }
+}
+
 /** The code of what was thrown, `otherwise` when it has none. */
 export function codeOf(error: unknown, otherwise: string): string {
   if (typeof error !== 'object' || error === null) return otherwise;
@@ -88,7 +114,7 @@ export function obey<Io>(
     if (typeof result === 'object' && result !== null && 'then' in result) {
       throw codedError('ERR_COMMAND_FAILED', 'the command promised an answer: it must give it at once');
     }
-    return new Reply(true, JSON.stringify({ ok: true, id, result }));
+    return new Reply(true, toJson({ ok: true, id, result }));
   } catch (error) {
     return failure(error, 'ERR_COMMAND_FAILED', id);
   }

@@ -13,7 +13,7 @@ import type { TopicHandle } from '../session/topic-aliases.ts';
 import { NO_SPACE, OK, PACKET_TOO_LARGE, STORE_FAILED, statusName } from '../status.ts';
 import { NO_BYTES, isEqualRange } from '../wire/bytes.ts';
 import { decodeText, encodeText } from '../wire/text.ts';
-import { codeOf, failure, messageOf, obey, parseJson } from './commands.ts';
+import { codeOf, failure, messageOf, obey, parseJson, toJson } from './commands.ts';
 import { applyConfiguration, checkConfiguration, describeConfiguration } from './configuration.ts';
 import type { DeviceDefinition } from './definition.ts';
 import type { DeviceOwner } from './owner.ts';
@@ -161,7 +161,15 @@ export class Control<Io> {
       this.tellError('ERR_STATUS', messageOf(error));
     }
     const birth = { state: 'online', reason: this.isBorn ? 'return' : 'start', info };
-    if (!this.publishText(this.statusTopic, JSON.stringify(birth), nowMs)) return false;
+    let text: string;
+    try {
+      text = toJson(birth);
+    } catch (error) {
+      this.tellError('ERR_STATUS', messageOf(error));
+      birth.info = undefined;
+      text = JSON.stringify(birth);
+    }
+    if (!this.publishText(this.statusTopic, text, nowMs)) return false;
     this.isBorn = true;
     this.isBirthDue = false;
     return true;

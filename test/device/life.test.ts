@@ -119,6 +119,14 @@ describe('birth', () => {
     expect(it.toldOf('error')).toEqual([['ERR_STATUS', 'no flash']]);
   });
 
+  it('goes without what is no JSON', () => {
+    const circle: Record<string, unknown> = {};
+    circle['self'] = circle;
+    const it = bench({ status: () => circle }).start();
+    expect(it.json('status')).toEqual([{ state: 'online', reason: 'start' }]);
+    expect(it.toldOf('error')).toMatchObject([['ERR_STATUS', expect.any(String)]]);
+  });
+
   it('is not retained where the server cannot', () => {
     const it = bench();
     it.connack = { properties: { retainAvailable: 0, maximumQos: 0 } };
