@@ -258,7 +258,8 @@ export class Session {
     const s = this.state;
     if (
       handle.isShort &&
-      (qos | retain) === 0 &&
+      qos === 0 &&
+      retain === 0 &&
       properties === null &&
       payloadByteLength === payload.length
     ) {

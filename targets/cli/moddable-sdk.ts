@@ -22,8 +22,7 @@ export function hostPlatformOf(platform: NodeJS.Platform): 'lin' | 'mac' | undef
   return platform === 'darwin' ? 'mac' : undefined;
 }
 
-/** The newest SDK that this was tried with; older ones lack what our manifests use. */
-export const SDK_VERSION_TRIED = '8.2.3';
+/** Older SDKs lack what our manifests use; 8.2.3 was tried. */
 const SDK_VERSION_MIN = '8.0';
 const GET_SDK = 'git clone https://github.com/Moddable-OpenSource/moddable ~/.local/share/moddable';
 const READ_ON = 'https://github.com/Moddable-OpenSource/moddable (Getting Started)';

@@ -5,6 +5,7 @@
 import { describe, expect, it } from 'vitest';
 import { OutgoingAliases } from '../../src/session/topic-aliases.ts';
 import type { TopicHandle } from '../../src/session/topic-aliases.ts';
+import { NO_BYTES } from '../../src/wire/bytes.ts';
 import { Random, SEED } from '../seed.ts';
 import type { DriverOptions } from '../support/session-driver.ts';
 import { SessionDriver, bytesOf } from '../support/session-driver.ts';
@@ -84,6 +85,19 @@ describe('an alias', () => {
     const again = other.session.createTopic('topic');
     for (const payload of ['', 'xxxxx']) expect(other.publish(again, payload)).toBe(0);
     expect(sentTopics(other)).toEqual(['topic=1', '=1']);
+  });
+
+  it('does not open a way past the checks: what is no QoS and no RETAIN is refused behind an alias, too', () => {
+    const driver = connected(5);
+    const handle = driver.session.createTopic('topic');
+    driver.publish(handle, 'x');
+    expect(handle.isShort).toBe(true);
+    for (const wrong of [0.5, NaN, -1, 3, null, undefined, false] as number[]) {
+      expect(() => driver.session.publish(handle, NO_BYTES, 0, wrong, 0, null, 0)).toThrow(/qos/);
+      expect(() => driver.session.publish(handle, NO_BYTES, 0, 0, wrong, null, 0)).toThrow(/retain/);
+    }
+    expect(driver.publish(handle, 'y')).toBe(0);
+    expect(sentTopics(driver)).toEqual(['topic=1', '=1']);
   });
 
   it('is not given while the ring is full', () => {
