@@ -141,7 +141,8 @@ export class Line implements BoardReceiver, EventSink {
 
   /** Has a publish that returned 0 take effect: writes, and that is all. Where more is under way, that goes on by itself. */
   send(): void {
-    this.pump.send();
+    // Within an event, and without a transport, the pump goes on by itself.
+    if (!this.pump.isRunning && this.pump.hasTransport) this.transport.write(this.session.transmit);
   }
 
   /** Tells no events until `resume`: what is received stays where it is, and the server feels it. */
@@ -205,15 +206,15 @@ export class Line implements BoardReceiver, EventSink {
 
   /** Reads and polls in turns until the transport has nothing more, or the window no room. */
   receive(nowMs: number): void {
-    const ring = this.session.receive;
     if (this.pump.isRunning) return;
-    let hasMore = true;
-    while (hasMore) {
-      const end = ring.end - ring.start;
+    const ring = this.session.receive;
+    let hasMore = false;
+    do {
+      const byteLength = ring.end - ring.start;
       hasMore = this.transport.read(ring);
-      if (ring.end - ring.start === end) return;
+      if (ring.end - ring.start === byteLength) return;
       this.pump.run(nowMs);
-    }
+    } while (hasMore);
   }
 
   /** Calls the owner's `handleIdle`, again as long as that makes the line run: a loop, for boards have small stacks. */

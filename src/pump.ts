@@ -98,8 +98,11 @@ export class Pump {
     try {
       do {
         this.isAgain = false;
-        while (!this.isPaused && session.poll(nowMs) !== EVENT_NONE) {
-          this.sink.handleEvent(session.event, nowMs);
+        if (!this.isPaused) {
+          while (session.poll(nowMs) !== EVENT_NONE) {
+            this.sink.handleEvent(session.event, nowMs);
+            if (this.isPaused) break;
+          }
         }
         if (session.state.transportAction !== TRANSPORT_NONE) this.move();
         else if (ring.end > ring.start) this.write();
@@ -114,12 +117,6 @@ export class Pump {
       this.deadlineMs = deadlineMs;
       this.sink.handleDeadline(deadlineMs);
     }
-  }
-
-  /** Writes what a verb has put into the ring: all there is to do after a publish that returned 0. */
-  send(): void {
-    // Within an event, and without a transport, the loop goes on by itself.
-    if (!this.isRunning && this.hasTransport) this.transport.write(this.session.transmit);
   }
 
   /** Tells the session that the transport is closed, unless bytes that came before wait for `resume`. */

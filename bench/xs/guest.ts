@@ -4,7 +4,7 @@
  */
 import type { Board, BoardReceiver } from '../../src/line.ts';
 import type { Socket, SocketCallbacks } from '../../targets/moddable/socket-transport.ts';
-import { CallbackClient, SocketTransport } from './client.ts';
+import { CallbackClient, SocketTransport } from '../../targets/moddable/core.ts';
 
 /** The natives of the machine; see docs/xs-engine.md. */
 declare const host: {
@@ -107,7 +107,7 @@ function run(): void {
   StubSocket.last.deliver(new Uint8Array([0x20, 6, 0, 0, 3, 0x22, 0, 10]));
   if (!client.isConnected()) throw new Error('not connected');
   host.collect();
-  // Of what was made, the buffers are whose size the application chooses: 4 arrays of 5 slots, and their bytes.
+  // Of what was made, the buffers' bytes are what the application chooses.
   const BUFFER_BYTES = 512 + 512 + 512 + 64;
   report('connected', {
     slots: host.slots() - slotsBefore,

@@ -1,15 +1,17 @@
 /**
- * `npm run bench:xs -- [--json FILE]`: what a client costs on the XS engine, in a machine of the size of an ESP32's.
- * Computrons, slots and bytes are counts, the same in every run and on every machine.
+ * `npm run bench:xs -- [--json FILE]`: what a client costs on the XS engine, in a machine of the size of an ESP32's: the
+ * modules that ship, built from the sources as they are. Computrons, slots and bytes are counts, the same in every run and
+ * on every machine.
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 import { prepareXsEngine } from '../../sim/xs/engine.ts';
 import { ESP32_HEAP, XsMachine } from '../../sim/xs/machine.ts';
+import { buildModules } from '../../targets/moddable/build/bundler.ts';
 
 /** The sources, from here or from dist. */
 const ROOT = fileURLToPath(
@@ -25,17 +27,31 @@ interface Measurement {
   chunkBytes: number;
 }
 
-async function bundle(entry: string, outfile: string, external: string[] = []): Promise<void> {
+/** What the guest stands on; all of it is preloaded, as a board has it in flash. */
+const LAYERS_USED = ['session', 'line', 'core'];
+
+/** What the guest imports of the sources it gets from what ships. */
+const shipped: Plugin = {
+  name: 'shipped',
+  setup(host) {
+    host.onResolve({ filter: /\/targets\/moddable\/core\.ts$/ }, () => ({
+      path: 'motemq/core',
+      external: true,
+    }));
+  },
+};
+
+async function bundleGuest(outfile: string): Promise<void> {
   await build({
     absWorkingDir: ROOT,
-    entryPoints: [entry],
+    entryPoints: ['bench/xs/guest.ts'],
     outfile,
     bundle: true,
     format: 'esm',
     platform: 'neutral',
     target: 'es2022',
     minifySyntax: true,
-    external,
+    plugins: [shipped],
     logLevel: 'error',
     tsconfigRaw: { compilerOptions: { target: 'es2022', useDefineForClassFields: false } },
   });
@@ -46,17 +62,20 @@ async function run(): Promise<Record<string, number>> {
   const folder = mkdtempSync(join(tmpdir(), 'motemq-bench-'));
   try {
     const guest = join(folder, 'guest.js');
-    // Under the name by which the guest imports it.
-    const code = join(folder, 'client.ts');
-    await bundle('bench/xs/client.ts', code);
-    await bundle('bench/xs/guest.ts', guest, ['./client.ts']);
+    await bundleGuest(guest);
+    const modules: Record<string, string> = {};
+    for (const [file, text] of await buildModules(ROOT)) {
+      const path = join(folder, file);
+      writeFileSync(path, text);
+      modules[`motemq/${file.replace(/\.js$/, '')}`] = path;
+    }
     const measurements = new Map<string, Measurement>();
     const machine = await XsMachine.start({
       worker,
       heap: ESP32_HEAP,
       virtualMs: 0,
-      preload: [code],
-      modules: {},
+      preload: LAYERS_USED.map((name) => `motemq/${name}`),
+      modules,
       onMessage: (bytes) => {
         const measurement = JSON.parse(Buffer.from(bytes).toString()) as Measurement;
         measurements.set(measurement.name, measurement);
@@ -64,7 +83,8 @@ async function run(): Promise<Record<string, number>> {
     });
     await machine.import(guest);
     await machine.post(new Uint8Array(0));
-    const codeBytes = machine.codeBytes.get(code) ?? 0;
+    let codeBytes = 0;
+    for (const name of LAYERS_USED) codeBytes += machine.codeBytes.get(modules[`motemq/${name}`]) ?? 0;
     await machine.stop();
 
     const of = (name: string): Measurement => {

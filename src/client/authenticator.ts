@@ -1,6 +1,7 @@
 /**
  * Enhanced authentication (4.12) between an application's method and a session: also when the method takes its time.
  */
+import { PACKET_TOO_LARGE } from '../status.ts';
 import { PAUSED_BY_AUTHENTICATION } from './driver.ts';
 import type { Driver } from './driver.ts';
 import { ConnectionError, MotemqError, errorOfStatus } from './errors.ts';
@@ -43,7 +44,9 @@ export class Authenticator {
     this.ask(
       () => this.method.next(data ?? NO_DATA),
       (answer) => {
-        this.driver.authenticate(answer, false);
+        const status = this.driver.authenticate(answer, false);
+        // Nobody would ever answer what cannot be sent.
+        if (status === PACKET_TOO_LARGE) this.giveUp(errorOfStatus(status, 'the answer', MotemqError));
       },
     );
   }

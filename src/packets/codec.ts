@@ -123,9 +123,8 @@ export class Decoder {
     if (packetEnd - offset > this.maximumPacketSize) return packet.refuse(TOO_LARGE, offset + 1);
 
     if (packetEnd > end) return this.decodePartial(bytes, at, end, first, packet);
-    return type === PUBLISH
-      ? decodePublish(bytes, at, end, first, this.protocolVersion, this.sender, packet)
-      : this.decodeBody(bytes, at, packet);
+    if (type !== PUBLISH) return this.decodeBody(bytes, at, packet);
+    return decodePublish(bytes, at, packetEnd, first, this.protocolVersion, this.sender, packet);
   }
 
   /** Whether a packet of `type` may come from this side; 3.1.1's servers send no DISCONNECT. */

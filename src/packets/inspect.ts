@@ -73,8 +73,8 @@ export function toHex(bytes: Uint8Array, at = 0, end = bytes.length): string {
   return pieces.join('');
 }
 
-/** The properties in `bytes[at]` up to `end`, as far as there are any. */
-function inspectProperties(bytes: Uint8Array, at: number, end: number): PropertiesObject | undefined {
+/** The properties in `bytes[at]` up to `end`, which must be valid, as far as there are any. */
+export function inspectProperties(bytes: Uint8Array, at: number, end: number): PropertiesObject | undefined {
   if (at >= end) return undefined;
   const values = new Map<number, unknown>();
   const property = new Property();

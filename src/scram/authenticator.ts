@@ -8,7 +8,7 @@
  */
 import { codedError } from '../assert.ts';
 import type { CodedError } from '../assert.ts';
-import { NO_SPACE } from '../status.ts';
+import { NO_SPACE, PACKET_TOO_LARGE } from '../status.ts';
 import { NO_BYTES } from '../wire/bytes.ts';
 import { byteLengthAt } from '../packets/packet.ts';
 import { P_AUTHENTICATION_DATA } from '../packets/property-table.ts';
@@ -159,11 +159,16 @@ export class ScramAuthenticator {
 
   sendAnswer(host: AuthenticationHost, nowMs: number): void {
     if (this.answer === null) return;
-    if (host.session.authenticate(this.answer, nowMs) === NO_SPACE) {
+    const status = host.session.authenticate(this.answer, nowMs);
+    if (status === NO_SPACE) {
       this.setTimer(host, NO_SPACE_RETRY_MS);
       return;
     }
     this.answer = null;
+    if (status === PACKET_TOO_LARGE) {
+      const text = 'the answer is larger than the server takes';
+      this.fail(host, codedError('ERR_PACKET_TOO_LARGE', text), nowMs);
+    }
   }
 }
 

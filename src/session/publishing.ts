@@ -7,6 +7,7 @@ import { check, checkArgument, checkInteger } from '../assert.ts';
 import { FOUR_BYTE_INTEGER_MAX, RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import {
   CLOSED,
+  DROPPED,
   NOT_CONNECTED,
   NOT_SUPPORTED_BY_SERVER,
   NO_SPACE,
@@ -35,7 +36,7 @@ import { NO_DEADLINE, NO_HANDLE, readFourBytes } from './outbox.ts';
 import type { SessionState } from './state.ts';
 import { STORED_MESSAGE } from './store.ts';
 import type { TopicHandle } from './topic-aliases.ts';
-import { isSupported, writePublish } from './transmit.ts';
+import { isSupported, tellPublished, writePublish } from './transmit.ts';
 
 /** Packets that the properties may belong to. */
 const PUBLISH_PLACE = 1 << PUBLISH;
@@ -94,7 +95,7 @@ export function publish(
     }
   }
   const remaining = publishRemainingLength(
-    s.protocolVersion,
+    s.codec.protocolVersion,
     topic.length,
     qos, // whose packet identifier, if it has one, is not known yet: not 0 is all that counts
     0,
@@ -160,6 +161,17 @@ function dropOldestQos0(s: SessionState): boolean {
   s.droppedCount++;
   s.outbox.free(at);
   return true;
+}
+
+/** Tells of the first dropped message that nobody was told of, of which there is one. */
+export function tellDropped(s: SessionState): number {
+  const ticket = s.droppedTickets[s.droppedTold];
+  s.droppedTold++;
+  if (s.droppedTold === s.droppedCount) {
+    s.droppedTold = 0;
+    s.droppedCount = 0;
+  }
+  return tellPublished(s, ticket, DROPPED, 0);
 }
 
 /** Refuses properties that no PUBLISH of a client may have; returns when the message expires, or NO_DEADLINE. */

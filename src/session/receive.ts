@@ -92,11 +92,8 @@ import {
 } from './transmit.ts';
 import { noteSent } from './keep-alive.ts';
 
-/** Releases what the last event lent, and acknowledges its message unless the application does that itself. */
-export function releaseEvent(s: SessionState, nowMs: number): void {
-  s.receive.consume(s.releaseByteLength);
-  s.releaseByteLength = 0;
-  if (s.releaseQos === 0 || s.streamRemaining > 0) return;
+/** Acknowledges the last event's message, of QoS 1 or 2, unless the application does that itself. */
+export function acknowledgeEvent(s: SessionState, nowMs: number): void {
   const qos = s.releaseQos;
   s.releaseQos = 0;
   if (s.isManual) return;
@@ -118,8 +115,6 @@ export function releaseEvent(s: SessionState, nowMs: number): void {
  */
 export function receiveNext(s: SessionState, nowMs: number): number {
   const receive = s.receive;
-  const seenByteLength = s.incompleteByteLength;
-  s.incompleteByteLength = -1;
   while (receive.start < receive.end) {
     if (s.streamRemaining > 0) {
       s.lastReceivedMs = nowMs;
@@ -128,19 +123,25 @@ export function receiveNext(s: SessionState, nowMs: number): number {
       continue;
     }
     // No room for an answer: the packet stays where it is. Back-pressure, never a drop.
-    if (s.transmit.end > 0 && !hasReservedRoom(s)) return EVENT_NONE;
-    const packet = s.packet;
-    const status = s.codec.decode(receive.bytes, receive.start, receive.end, packet);
-    if (status === NEED_DATA) {
-      s.incompleteByteLength = receive.byteLength();
-      if (s.incompleteByteLength > seenByteLength) s.lastReceivedMs = nowMs;
+    if (s.transmit.end > 0 && !hasReservedRoom(s)) {
+      s.incompleteByteLength = -1;
       return EVENT_NONE;
     }
+    const packet = s.packet;
+    let kind = s.codec.decode(receive.bytes, receive.start, receive.end, packet);
+    if (kind === NEED_DATA) {
+      const byteLength = receive.byteLength();
+      if (byteLength > s.incompleteByteLength) s.lastReceivedMs = nowMs;
+      s.incompleteByteLength = byteLength;
+      return EVENT_NONE;
+    }
+    s.incompleteByteLength = -1;
     s.lastReceivedMs = nowMs;
-    let kind = status;
-    if (status !== VIOLATION) {
-      const isMessage = packet.type === PUBLISH && s.connection === CONNECTED;
-      kind = isMessage ? handlePublish(s) : handlePacket(s, nowMs);
+    if (kind !== VIOLATION) {
+      if (packet.type === PUBLISH && s.connection === CONNECTED) {
+        kind = handlePublish(s);
+        if (kind === EVENT_MESSAGE) return kind;
+      } else kind = handlePacket(s, nowMs);
     }
     if (kind === VIOLATION) {
       endForViolation(s, packet.violation, packet.violationOffset - packet.offset, nowMs);
@@ -148,10 +149,8 @@ export function receiveNext(s: SessionState, nowMs: number): number {
     }
     if (kind === HELD) return EVENT_NONE;
     if (kind !== EVENT_NONE) {
-      // A message has noted for itself how much of the window it takes; a connection that ended takes nothing more.
-      if (kind !== EVENT_MESSAGE && kind !== EVENT_DISCONNECTED) {
-        s.releaseByteLength = packet.end - packet.offset;
-      }
+      // A connection that ended takes nothing more.
+      if (kind !== EVENT_DISCONNECTED) s.releaseByteLength = packet.end - packet.offset;
       s.event.bytes = receive.bytes;
       return kind;
     }
@@ -245,8 +244,9 @@ function admit(s: SessionState): number {
 function handlePublish(s: SessionState): number {
   const packet = s.packet;
   const event = s.event;
-  const receive = s.receive;
-  event.topicBytes = receive.bytes;
+  const bytes = s.receive.bytes;
+  event.bytes = bytes;
+  event.topicBytes = bytes;
   event.topicOffset = packet.topicOffset;
   event.topicByteLength = packet.topicByteLength;
   if ((packet.present & (1 << P_TOPIC_ALIAS)) !== 0) {
@@ -255,25 +255,29 @@ function handlePublish(s: SessionState): number {
   }
   const qos = packet.qos;
   event.receipt = 0;
-  let kind = EVENT_MESSAGE;
+  // Payload that is not there yet, and is none of this event's.
+  const missing = packet.end - s.receive.end;
   if (qos > 0) {
-    kind = admit(s);
-    if (kind < 0) return kind;
-  }
-
-  let byteLength = packet.payloadByteLength;
-  const missing = packet.end - receive.end;
-  if (missing > 0) {
-    byteLength -= missing;
-    s.streamRemaining = missing;
-    s.streamTotal = packet.payloadByteLength;
-    s.streamReceipt = event.receipt;
-    if (kind === EVENT_NONE) {
-      s.streamTotal = -1;
-      receive.consume(receive.end - packet.offset);
+    const kind = admit(s);
+    if (kind !== EVENT_MESSAGE) {
+      if (kind === EVENT_NONE && missing > 0) {
+        s.streamRemaining = missing;
+        s.streamTotal = -1;
+        s.receive.clear();
+      }
+      return kind;
     }
   }
-  if (kind === EVENT_NONE) return kind;
+  let byteLength = packet.payloadByteLength;
+  event.payloadTotalByteLength = byteLength;
+  event.isLast = true;
+  if (missing > 0) {
+    s.streamRemaining = missing;
+    s.streamTotal = byteLength;
+    s.streamReceipt = event.receipt;
+    byteLength -= missing;
+    event.isLast = false;
+  }
   s.releaseByteLength = packet.payloadOffset + byteLength - packet.offset;
   s.releaseQos = qos;
   s.releasePacketId = packet.packetId;
@@ -285,9 +289,7 @@ function handlePublish(s: SessionState): number {
   event.dup = packet.dup;
   event.payloadOffset = packet.payloadOffset;
   event.payloadByteLength = byteLength;
-  event.payloadTotalByteLength = packet.payloadByteLength;
   event.fragmentOffset = 0;
-  event.isLast = missing <= 0;
   return EVENT_MESSAGE;
 }
 

@@ -12,7 +12,7 @@
  */
 import { checkArgument, checkInteger, checkRange } from '../assert.ts';
 import { FOUR_BYTE_INTEGER_MAX, RESERVED_TRANSMIT_BYTES } from '../limits.ts';
-import { CLOSED, DROPPED, NOT_CONNECTED, NOT_FOUND, OK } from '../status.ts';
+import { CLOSED, NOT_CONNECTED, NOT_FOUND, OK } from '../status.ts';
 import type { Ring } from '../wire/ring.ts';
 import { ALIASED_HEAD_BYTES, ALIASED_PAYLOAD_BYTES_MAX } from '../packets/publish.ts';
 import { CONNECT_FLAGS } from '../packets/connect.ts';
@@ -54,8 +54,8 @@ import { noteSent, writePing } from './keep-alive.ts';
 import { encodeTopicName, refuseOn311 } from './options.ts';
 import type { SessionOptions } from './options.ts';
 import { NO_HANDLE } from './outbox.ts';
-import { publish } from './publishing.ts';
-import { receiveNext, releaseEvent } from './receive.ts';
+import { publish, tellDropped } from './publishing.ts';
+import { acknowledgeEvent, receiveNext } from './receive.ts';
 import { restoreRecord } from './restoring.ts';
 import { SessionState } from './state.ts';
 import {
@@ -69,7 +69,7 @@ import { requestFilters } from './subscribing.ts';
 import { FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
 import { NEVER } from './timers.ts';
 import type { TopicHandle } from './topic-aliases.ts';
-import { sendPending, tellPublished } from './transmit.ts';
+import { sendPending } from './transmit.ts';
 
 export class Session {
   /** What the session knows. Read it freely; change it by the verbs. */
@@ -103,9 +103,9 @@ export class Session {
   /** When `handleTimeout` has to be called: milliseconds, Infinity for never. */
   nextTimeoutMs(): number {
     const s = this.state;
-    let next = s.connectAtMs;
-    if (s.pingAtMs < next) next = s.pingAtMs;
+    let next = s.pingAtMs;
     if (s.pingTimeoutAtMs < next) next = s.pingTimeoutAtMs;
+    if (s.connectAtMs < next) next = s.connectAtMs;
     return s.reconnectAtMs < next ? s.reconnectAtMs : next;
   }
 
@@ -195,32 +195,31 @@ export class Session {
    */
   poll(nowMs: number): number {
     const s = this.state;
+    const receive = s.receive;
     s.event.kind = EVENT_NONE;
     s.event.hasPacket = false;
-    if (s.releaseByteLength > 0) releaseEvent(s, nowMs);
-    if (s.connection !== CONNECTED || s.droppedCount > 0) {
-      const kind = this.pollOther(nowMs);
-      if (kind !== EVENT_NONE || !this.isConnectSent()) return kind;
+    if (s.releaseByteLength > 0) {
+      receive.consume(s.releaseByteLength);
+      s.releaseByteLength = 0;
+      if (s.releaseQos !== 0 && s.streamRemaining === 0) acknowledgeEvent(s, nowMs);
     }
-    const receive = s.receive;
-    let kind = EVENT_NONE;
-    if (receive.start < receive.end) kind = receiveNext(s, nowMs);
-    if (kind !== EVENT_NONE || s.connection !== CONNECTED) return kind;
+    if (s.droppedCount > 0) return tellDropped(s);
+    if (s.connection !== CONNECTED) {
+      const kind = this.pollOther(nowMs);
+      if (kind !== EVENT_NONE || s.connection !== CONNECTING) return kind;
+      return receive.start < receive.end ? receiveNext(s, nowMs) : EVENT_NONE;
+    }
+    if (receive.start < receive.end) {
+      const kind = receiveNext(s, nowMs);
+      // Who was disconnected is told so.
+      if (kind !== EVENT_NONE) return kind;
+    }
     return sendPending(s, nowMs);
   }
 
   /** What poll has to do besides receiving and sending. */
   pollOther(nowMs: number): number {
     const s = this.state;
-    if (s.droppedTold < s.droppedCount) {
-      const ticket = s.droppedTickets[s.droppedTold];
-      s.droppedTold++;
-      if (s.droppedTold === s.droppedCount) {
-        s.droppedTold = 0;
-        s.droppedCount = 0;
-      }
-      return tellPublished(s, ticket, DROPPED, 0);
-    }
     if (s.endCause !== CAUSE_NONE) return tellEnd(s);
     if (s.connection === CONNECT_DUE) writeConnect(s, nowMs);
     if (s.connection === ANNOUNCING) {
@@ -403,12 +402,12 @@ export class Session {
     this.state.authenticationData = data;
   }
 
-  /** Answers EVENT_AUTHENTICATE [MQTT-4.12.0-3]. Returns OK, NOT_CONNECTED or NO_SPACE. */
+  /** Answers EVENT_AUTHENTICATE [MQTT-4.12.0-3]. Returns OK, NOT_CONNECTED, NO_SPACE or PACKET_TOO_LARGE. */
   authenticate(data: Uint8Array | null, nowMs: number): number {
     return this.isConnectSent() ? writeAuth(this.state, CONTINUE_AUTHENTICATION, data, nowMs) : NOT_CONNECTED;
   }
 
-  /** Begins to authenticate anew on a living connection [MQTT-4.12.1-1]. */
+  /** Begins to authenticate anew on a living connection [MQTT-4.12.1-1]. Returns likewise. */
   reauthenticate(data: Uint8Array | null, nowMs: number): number {
     if (this.state.connection !== CONNECTED) return NOT_CONNECTED;
     return writeAuth(this.state, RE_AUTHENTICATE, data, nowMs);
@@ -432,7 +431,7 @@ export class Session {
     if (!s.isV5 && (reasonCode !== 0 || sessionExpirySeconds >= 0))
       refuseOn311('a reason or expiry on disconnect');
     checkRange(
-      isReasonCodeValid(DISCONNECT, reasonCode, FROM_CLIENT, s.protocolVersion),
+      isReasonCodeValid(DISCONNECT, reasonCode, FROM_CLIENT, s.codec.protocolVersion),
       'reasonCode must be one that a client may send in DISCONNECT [MQTT-3.14.2-1]',
     );
     const properties = new PropertyWriter(new Uint8Array(5));

@@ -46,7 +46,6 @@ const NO_TICKETS = new Uint32Array(0);
 
 export class SessionState {
   isV5: boolean;
-  protocolVersion: number;
   /** CONNECT without its fixed header; see connecting.ts. */
   connect: Uint8Array;
   codec: Codec;
@@ -169,7 +168,6 @@ export class SessionState {
     const version = this.connect[CONNECT_VERSION];
     this.isV5 = version === V5;
     if (!this.isV5 && options.outgoingAliasesMax !== undefined) refuseOn311('outgoingAliasesMax');
-    this.protocolVersion = version;
     this.codec = options.codec ?? new Decoder(version, FROM_SERVER, null);
     this.codec.protocolVersion = version;
     this.codec.sender = FROM_SERVER;

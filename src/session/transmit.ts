@@ -114,7 +114,7 @@ export function writePublish(
   const isKnown = alias !== 0 && handle !== null && handle.alias === alias;
   const nameByteLength = isKnown ? 0 : topicByteLength;
   let remaining = publishRemainingLength(
-    s.protocolVersion,
+    s.codec.protocolVersion,
     nameByteLength,
     packetId,
     alias,
@@ -126,7 +126,7 @@ export function writePublish(
     // Introducing the alias is what makes it too large.
     alias = 0;
     remaining = publishRemainingLength(
-      s.protocolVersion,
+      s.codec.protocolVersion,
       topicByteLength,
       packetId,
       0,
@@ -146,7 +146,7 @@ export function writePublish(
     transmit.end,
     flags,
     remaining,
-    s.protocolVersion,
+    s.codec.protocolVersion,
     topic,
     topicOffset,
     nameByteLength,
@@ -401,15 +401,23 @@ function sendQueued(s: SessionState, nowMs: number): number {
  * now.
  */
 export function sendPending(s: SessionState, nowMs: number): number {
-  if (s.sendRemaining > 0) {
-    writeRecordPiece(s, nowMs);
-    if (s.sendRemaining > 0) return EVENT_NONE;
+  const outbox = s.outbox;
+  // What is half written counts there, and so does what nobody was told of.
+  if (outbox.queuedQos0 > 0) {
+    if (s.sendRemaining > 0) {
+      writeRecordPiece(s, nowMs);
+      if (s.sendRemaining > 0) return EVENT_NONE;
+    }
+    if (outbox.sending >= 0) return finishRecord(s, outbox.sending, OK);
   }
-  if (s.outbox.sending >= 0) return finishRecord(s, s.outbox.sending, OK);
   if (s.incoming.toAcknowledge > 0) writeDueAcks(s, nowMs);
-  let kind = EVENT_NONE;
-  if (s.subscriptions.toSend > 0) kind = sendSubscriptions(s, nowMs);
-  if (kind === EVENT_NONE && s.isReplaying) kind = replay(s, nowMs);
-  if (kind === EVENT_NONE && s.outbox.next < s.outbox.end && !s.isReplaying) kind = sendQueued(s, nowMs);
-  return kind;
+  if (s.subscriptions.toSend > 0) {
+    const kind = sendSubscriptions(s, nowMs);
+    if (kind !== EVENT_NONE) return kind;
+  }
+  if (s.isReplaying) {
+    const kind = replay(s, nowMs);
+    if (kind !== EVENT_NONE || s.isReplaying) return kind;
+  }
+  return outbox.next < outbox.end ? sendQueued(s, nowMs) : EVENT_NONE;
 }

@@ -90,18 +90,21 @@ class Connection implements TlsGuardOwner {
   }
 
   read(ring: Ring): boolean {
-    const { socket } = this;
     let count = this.readable;
-    if (count === 0 || socket === undefined) return false;
+    if (count === 0) return false;
+    if (this.socket === undefined) return false;
     if (count > ring.bytes.length - ring.end) {
       const free = ring.freeByteLength();
       if (free < count) count = free;
       if (count === 0 || !ring.reserve(count)) return true;
     }
-    const view = this.transport.received.get(ring.bytes, ring.end, count);
     this.isBusy = true;
     try {
-      const byteLength = socket.read(view);
+      const byteLength = this.socket.read(
+        ring.end > 0
+          ? ring.bytes.subarray(ring.end, ring.end + count)
+          : this.transport.received.get(ring.bytes, count),
+      );
       if (byteLength === undefined) this.readable = 0;
       else {
         ring.end += byteLength;
@@ -120,28 +123,31 @@ class Connection implements TlsGuardOwner {
 
   write(ring: Ring): void {
     let count = ring.end - ring.start;
-    // There is room only while the connection is open and well.
-    while (count > 0 && this.socket !== undefined) {
-      if (count > this.writable) count = this.writable;
-      if (count > WRITE_BYTES_MAX) count = WRITE_BYTES_MAX;
-      if (count <= 0) {
-        this.isCongested = true;
-        return;
-      }
-      const view = this.transport.written.get(ring.bytes, ring.start, count);
-      this.isBusy = true;
-      try {
-        const room = this.socket.write(view);
-        if (room === undefined) this.fail(codedError('ERR_SOCKET', 'the socket took no more bytes'));
-        else this.writable = room - this.transport.reservedBytes;
-      } catch (error) {
-        this.fail(error);
-      }
-      this.isBusy = false;
-      if (this.isFailed) return;
-      ring.consume(count);
-      count = ring.end - ring.start;
+    if (count > this.writable) count = this.writable;
+    if (count > WRITE_BYTES_MAX) count = WRITE_BYTES_MAX;
+    if (this.socket === undefined) return;
+    if (count <= 0) {
+      if (ring.end > ring.start) this.isCongested = true;
+      return;
     }
+    this.isBusy = true;
+    try {
+      const room = this.socket.write(
+        ring.start > 0
+          ? ring.bytes.subarray(ring.start, ring.start + count)
+          : this.transport.written.get(ring.bytes, count),
+      );
+      if (room === undefined) this.fail(codedError('ERR_SOCKET', 'the socket took no more bytes'));
+      else this.writable = room - this.transport.reservedBytes;
+    } catch (error) {
+      this.fail(error);
+    }
+    this.isBusy = false;
+    if (this.isFailed) return;
+    if (count < ring.end - ring.start) {
+      ring.start += count;
+      this.write(ring);
+    } else ring.clear();
   }
 
   /** Bytes that the socket would take now. */
@@ -238,12 +244,13 @@ class Connection implements TlsGuardOwner {
   // What the socket reports.
 
   private handleReadable(byteLength: number): void {
-    if (this.isOver) return;
     this.readable = byteLength;
-    if (this.isLeft) this.discard();
-    else if (this.isOpen && !this.isBusy && this.due === 0 && !this.transport.isSecure) {
+    if (this.isOpen && !this.isLeft && !this.isBusy && this.due === 0 && !this.transport.isSecure) {
       this.transport.receiver.handleReadable(); // the short way
-    } else this.report(READABLE);
+      return;
+    }
+    if (this.isLeft) this.discard();
+    else this.report(READABLE);
   }
 
   private handleWritable(byteLength: number): void {

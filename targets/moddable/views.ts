@@ -17,14 +17,11 @@ export class Views {
   private next = 0;
 
   /**
-   * A view of `bytes[at]` up to `at + length`. It is the same object as before for a part that begins where `bytes`
-   * does, as long as the same `bytes` are asked for; only that much is remembered, for it is where a ring's content
-   * begins as long as it is emptied each time.
+   * A view of the first `length` of `bytes`. It is the same object as before as long as the same `bytes` are asked for:
+   * where a ring is emptied each time, its content begins there.
    */
-  get(bytes: Uint8Array, at: number, length: number): Uint8Array {
-    if (at === 0 && length === this.lastLength && bytes === this.bytes && this.last !== undefined)
-      return this.last;
-    return at > 0 ? bytes.subarray(at, at + length) : this.find(bytes, length);
+  get(bytes: Uint8Array, length: number): Uint8Array {
+    return length === this.lastLength && bytes === this.bytes ? this.last : this.find(bytes, length);
   }
 
   private find(bytes: Uint8Array, length: number): Uint8Array {

@@ -3,7 +3,7 @@
  */
 import { describe, expect, it } from 'vitest';
 import type { PropertiesObject } from '../../src/packets/inspect.ts';
-import { NOT_CONNECTED, NO_SPACE, OK } from '../../src/status.ts';
+import { NOT_CONNECTED, NO_SPACE, OK, PACKET_TOO_LARGE } from '../../src/status.ts';
 import type { DriverOptions } from '../support/session-driver.ts';
 import { SessionDriver, bytesOf, hexOf } from '../support/session-driver.ts';
 
@@ -118,7 +118,7 @@ describe('enhanced authentication', () => {
     expect(driver.isUp).toBe(false);
   });
 
-  it('was not asked for: AUTH, or a method in CONNACK, is a Protocol Error [MQTT-4.12.0-6], [MQTT-3.1.2-30]', () => {
+  it('was not asked for: AUTH, or a method in CONNACK, is a Protocol Error [MQTT-4.12.0-6], [MQTT-4.12.0-7], [MQTT-3.1.2-30]', () => {
     for (const packet of [
       { type: 'AUTH', reasonCode: 0x18, properties: { authenticationMethod: METHOD } },
       { type: 'CONNACK', properties: { authenticationMethod: METHOD } },
@@ -130,7 +130,7 @@ describe('enhanced authentication', () => {
       expect(driver.sentTypes()).toEqual(['DISCONNECT']);
     }
     const driver = new SessionDriver().connected();
-    expect(driver.session.authenticate(null, 0)).toBe(NOT_CONNECTED); // [MQTT-4.12.0-7]
+    expect(driver.session.authenticate(null, 0)).toBe(NOT_CONNECTED);
     expect(driver.session.reauthenticate(null, 0)).toBe(NOT_CONNECTED);
     driver.run();
     expect(driver.sent()).toEqual([]);
@@ -180,6 +180,18 @@ describe('re-authentication', () => {
     expect(driver.session.reauthenticate(null, 0)).toBe(NOT_CONNECTED);
     driver.open();
     expect(driver.session.reauthenticate(null, 0)).toBe(NOT_CONNECTED);
+  });
+
+  it('is not larger than the server takes, first message or answer [MQTT-3.2.2-15]', () => {
+    const driver = answering().open();
+    const properties = { ...said('server-final'), maximumPacketSize: 40 };
+    driver.accept({ properties });
+    driver.sent();
+    expect(driver.session.reauthenticate(bytesOf('x'.repeat(30)), driver.nowMs)).toBe(PACKET_TOO_LARGE);
+    expect(driver.session.authenticate(bytesOf('x'.repeat(30)), driver.nowMs)).toBe(PACKET_TOO_LARGE);
+    expect(driver.sent()).toEqual([]);
+    expect(driver.session.reauthenticate(bytesOf('fits'), driver.nowMs)).toBe(OK);
+    expect(driver.sent()).toEqual([{ type: 'AUTH', reasonCode: 0x19, properties: said('fits') }]);
   });
 
   it('leaves the room for answers alone', () => {

@@ -99,6 +99,140 @@ export function chainAssignments(text: string): string {
   return result;
 }
 
+function isOperation(node: ts.Node, operator: ts.SyntaxKind): node is ts.BinaryExpression {
+  return ts.isBinaryExpression(node) && node.operatorToken.kind === operator;
+}
+
+/** Whether an expression is a number, whatever its operands are. */
+function isBits(node: ts.Node): boolean {
+  if (ts.isParenthesizedExpression(node)) return isBits(node.expression);
+  return ts.isBinaryExpression(node) && /^([&|^]|<<|>>>?)$/.test(node.operatorToken.getText());
+}
+
+/** An expression of which only matters whether it is true: bits need not be compared with 0. */
+function testOf(node: ts.Expression): string {
+  if (ts.isParenthesizedExpression(node)) return `(${testOf(node.expression)})`;
+  if (!ts.isBinaryExpression(node)) return plain(node);
+  const { left, right } = node;
+  const operator = node.operatorToken.getText();
+  if (operator === '&&' || operator === '||') return `${testOf(left)} ${operator} ${testOf(right)}`;
+  if (!isBits(left) || right.getText() !== '0') return plain(node);
+  if (operator === '!==' || operator === '!=') return plain(left);
+  return operator === '===' || operator === '==' ? `!${plain(left)}` : plain(node);
+}
+
+/** `a && b` as the head of statements: `if (a) if (b) `. */
+function headOf(condition: ts.Expression): string {
+  if (!isOperation(condition, ts.SyntaxKind.AmpersandAmpersandToken)) return `if (${testOf(condition)}) `;
+  return headOf(condition.left) + headOf(condition.right);
+}
+
+/** An expression whose value nobody wants, as statements. */
+function statementsOf(expression: ts.Expression): string {
+  if (ts.isParenthesizedExpression(expression)) return statementsOf(expression.expression);
+  if (isOperation(expression, ts.SyntaxKind.CommaToken)) {
+    return `${statementsOf(expression.left)} ${statementsOf(expression.right)}`;
+  }
+  if (isOperation(expression, ts.SyntaxKind.AmpersandAmpersandToken)) {
+    return `${headOf(expression.left)}{ ${statementsOf(expression.right)} }`;
+  }
+  if (isOperation(expression, ts.SyntaxKind.BarBarToken)) {
+    return `if (!(${testOf(expression.left)})) { ${statementsOf(expression.right)} }`;
+  }
+  if (ts.isConditionalExpression(expression)) {
+    const { condition, whenTrue, whenFalse } = expression;
+    return `if (${testOf(condition)}) { ${statementsOf(whenTrue)} } else { ${statementsOf(whenFalse)} }`;
+  }
+  return `${plain(expression)};`;
+}
+
+/** What stands before the last comma of an expression as statements, and what stands behind it. */
+function splitAtComma(expression: ts.Expression): [before: string, value: ts.Expression] {
+  if (!isOperation(expression, ts.SyntaxKind.CommaToken)) return ['', expression];
+  return [`${statementsOf(expression.left)} `, expression.right];
+}
+
+/** Returning the value of an expression. */
+function returnOf(expression: ts.Expression): string {
+  const [before, value] = splitAtComma(expression);
+  if (ts.isParenthesizedExpression(value)) return before + returnOf(value.expression);
+  if (!ts.isConditionalExpression(value)) return `${before}return ${plain(value)};`;
+  return `${before}${headOf(value.condition)}{ ${returnOf(value.whenTrue)} } ${returnOf(value.whenFalse)}`;
+}
+
+/** The statement as one or more that do the same, or undefined when it stays as it is. */
+function plainStatements(node: ts.Node): string | undefined {
+  if (ts.isExpressionStatement(node)) return statementsOf(node.expression);
+  if (ts.isReturnStatement(node) && node.expression !== undefined) return returnOf(node.expression);
+  if (!ts.isIfStatement(node)) return undefined;
+  const [before, condition] = splitAtComma(node.expression);
+  if (node.elseStatement === undefined) return before + headOf(condition) + plain(node.thenStatement);
+  const otherwise = plain(node.elseStatement);
+  return `${before}if (${testOf(condition)}) ${plain(node.thenStatement)} else ${otherwise}`;
+}
+
+/** Whether an expression is the condition of a loop or of a choice between two values. */
+function isTest(node: ts.Node): node is ts.Expression {
+  const { parent } = node;
+  if (ts.isForStatement(parent) || ts.isConditionalExpression(parent)) return parent.condition === node;
+  return (ts.isWhileStatement(parent) || ts.isDoStatement(parent)) && parent.expression === node;
+}
+
+/** `{ a, b } = this`, declared, as `a = this.a, b = this.b`; undefined when it is anything else. */
+function plainDeclaration(node: ts.Node): string | undefined {
+  if (!ts.isVariableDeclaration(node) || !ts.isObjectBindingPattern(node.name)) return undefined;
+  const { name, initializer } = node;
+  if (initializer === undefined) return undefined;
+  const from = plain(initializer);
+  if (name.elements.length > 1 && !/^\w+$/.test(from)) return undefined;
+  const texts: string[] = [];
+  for (const { dotDotDotToken, propertyName, name: own, initializer: standard } of name.elements) {
+    const isSimple = dotDotDotToken === undefined && standard === undefined && ts.isIdentifier(own);
+    const property = propertyName ?? own;
+    if (!isSimple || !ts.isIdentifier(property)) return undefined;
+    texts.push(`${own.text} = ${from}.${property.text}`);
+  }
+  return texts.join(', ');
+}
+
+/** The text of a node, with everything in it written as `writePlainly` says. */
+function plain(node: ts.Node): string {
+  if (ts.isVoidExpression(node) && node.expression.getText() === '0') return 'undefined';
+  if (ts.isPrefixUnaryExpression(node) && node.operator === ts.SyntaxKind.ExclamationToken) {
+    if (node.operand.getText() === '0') return 'true';
+    if (node.operand.getText() === '1') return 'false';
+  }
+  if (isOperation(node, ts.SyntaxKind.LessThanLessThanToken) && /^\d+ << \d+$/.test(node.getText())) {
+    return String(Number(node.left.getText()) << Number(node.right.getText()));
+  }
+  const declaration = plainDeclaration(node);
+  if (declaration !== undefined) return declaration;
+  const statements = plainStatements(node);
+  if (statements !== undefined) {
+    const { parent } = node;
+    const isInList = ts.isBlock(parent) || ts.isSourceFile(parent) || ts.isCaseOrDefaultClause(parent);
+    return isInList ? statements : `{ ${statements} }`;
+  }
+  let text = '';
+  let at = node.getStart();
+  const source = node.getSourceFile().text;
+  ts.forEachChild(node, (child) => {
+    text += source.slice(at, child.getStart()) + (isTest(child) ? testOf(child) : plain(child));
+    at = child.getEnd();
+  });
+  return text + source.slice(at, node.getEnd());
+}
+
+/**
+ * The bundled text with what the bundler has made shorter written out again, where that is less for XS to do: `true`,
+ * `false` and `undefined` are one instruction each, for `if (a && b)` it keeps a value that `if (a) if (b)` has not, bits are
+ * true or not without being compared, and taking properties by a pattern costs ten instructions more than by their names.
+ */
+export function writePlainly(text: string): string {
+  const source = ts.createSourceFile('module.js', text, ts.ScriptTarget.Latest, true);
+  return text.slice(0, source.getStart()) + plain(source);
+}
+
 /** The text with one import for each module, at its beginning. */
 export function joinImports(text: string): string {
   const source = ts.createSourceFile('module.js', text, ts.ScriptTarget.Latest, true);

@@ -7,7 +7,7 @@ import { join, relative, resolve } from 'node:path';
 import { build } from 'esbuild';
 import type { Plugin } from 'esbuild';
 import ts from 'typescript';
-import { chainAssignments, freeze, importsOf, joinImports } from './bundled-text.ts';
+import { chainAssignments, freeze, importsOf, joinImports, writePlainly } from './bundled-text.ts';
 import { LAYERS } from './layers.ts';
 import type { Layer } from './layers.ts';
 import { CONSTANTS, LAYER, contentsOf, moveConstants } from './source-text.ts';
@@ -162,7 +162,7 @@ class Builder {
         this.holders.set(path, layer.name);
       }
     }
-    const text = HEADER + joinImports(freeze(chainAssignments(result.outputFiles[0].text)));
+    const text = HEADER + joinImports(freeze(writePlainly(chainAssignments(result.outputFiles[0].text))));
     for (const [specifier, names] of importsOf(text)) {
       const wanted = this.wanted.get(specifier.replace(/^motemq\//, ''));
       if (specifier.startsWith('motemq/')) for (const name of names) wanted?.add(name);

@@ -9,7 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import ts from 'typescript';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Session } from '../../../src/session/session.ts';
-import { chainAssignments, importsOf } from '../../../targets/moddable/build/bundled-text.ts';
+import { chainAssignments, importsOf, writePlainly } from '../../../targets/moddable/build/bundled-text.ts';
 import { buildModules } from '../../../targets/moddable/build/bundler.ts';
 import { LAYERS } from '../../../targets/moddable/build/layers.ts';
 import { sourceManifests } from '../../../targets/moddable/build/source-manifests.ts';
@@ -230,6 +230,33 @@ describe('what ships', () => {
     for (const text of ['f(a.b = 0, a.c = 0);', 'a.b = null, a.b.c = null;', 'a.b = c, a.d = c;']) {
       expect(chainAssignments(text)).toBe(text);
     }
+  });
+
+  it.each([
+    ['f(!0, !1, void 0);', 'f(true, false, undefined);'],
+    ['if (a && (b || c)) f();', 'if (a) if ((b || c)) { f(); }'],
+    ['if (a && b) f(); else g();', 'if (a && b) { f(); } else { g(); }'],
+    ['a && b && (c = 1, d());', 'if (a) if (b) { c = 1; d(); }'],
+    ['a || b();', 'if (!(a)) { b(); }'],
+    ['a ? b() : c && d();', 'if (a) { b(); } else { if (c) { d(); } }'],
+    // The `else` stays where it belongs.
+    ['if (a) b && c(); else d();', 'if (a) { if (b) { c(); } } else { d(); }'],
+    ['if (a(), b) c();', 'a(); if (b) { c(); }'],
+    ['for (;;) a(), b();', 'for (;;) { a(); b(); }'],
+    [
+      'function f() { return a(), b && c ? 1 : 2; }',
+      'function f() { a(); if (b) if (c) { return 1; } return 2; }',
+    ],
+    ['const f = () => a && b();', 'const f = () => a && b();'],
+    ['if ((a & b) !== 0 && (a & 4) === 0) f();', 'if ((a & b)) if (!(a & 4)) { f(); }'],
+    ['while ((a & 1 << 3) !== 0) a = (b & 1) !== 0;', 'while ((a & 8)) { a = (b & 1) !== 0; }'],
+    ['let { a, b: c } = this;', 'let a = this.a, c = this.b;'],
+    ['let { a } = b.c;', 'let a = b.c.a;'],
+    ['let { a, b } = c();', 'let { a, b } = c();'],
+    ['let { a = 1 } = b;', 'let { a = 1 } = b;'],
+    ['// src/a.ts\na, b; // c\n', '// src/a.ts\na; b; // c\n'],
+  ])('writes %s as %s', (text, expected) => {
+    expect(writePlainly(text)).toBe(expected);
   });
 
   it('says nothing of the machine it was made on', () => {
