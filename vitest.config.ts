@@ -1,7 +1,8 @@
 /**
- * Three suites. `unit` needs nothing but this repository. `xs` runs the core on the engine of a board, which it builds
+ * Four suites. `unit` needs nothing but this repository. `xs` runs the core on the engine of a board, which it builds
  * first: docs/xs-engine.md. `brokers` starts real brokers and opens real sockets, one file after the other, because a
- * broker's answer times are part of what its tests look at.
+ * broker's answer times are part of what its tests look at. `conformance` asks our broker, or the one that MOTEMQ_BROKER
+ * names, for every statement of the standard, over sockets.
  */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
@@ -9,6 +10,7 @@ import { defineConfig } from 'vitest/config';
 const xs = ['test/xs/**/*.test.ts'];
 /** With tests of what the brokers' tests are built from: the proxy and the like. They open sockets too. */
 const brokers = ['test/brokers/**/*.test.ts', 'test/support-tests/**/*.test.ts'];
+const conformance = ['test/conformance/**/*.test.ts'];
 
 /** What firmware files import, as it is now instead of as it was built. */
 const resolve = {
@@ -23,7 +25,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...xs, ...brokers],
+          exclude: [...xs, ...brokers, ...conformance],
           // A test that takes long here is one on a busy machine: no test waits by sleeping.
           testTimeout: 20_000,
           hookTimeout: 20_000,
@@ -52,6 +54,16 @@ export default defineConfig({
           hookTimeout: 30_000,
           // After the others, not beside them.
           sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        resolve,
+        test: {
+          name: 'conformance',
+          include: conformance,
+          testTimeout: 20_000,
+          hookTimeout: 20_000,
+          sequence: { groupOrder: 3 },
         },
       },
     ],

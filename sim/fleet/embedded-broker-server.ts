@@ -1,14 +1,19 @@
 /**
- * aedes on a free port. Run as a process of its own it tells its parent the port and ends with it; Ctrl-C, which a
- * terminal sends to both, is the parent's to handle.
+ * Our broker on a free port, as a fleet wants it. Run as a process of its own it tells its parent the port and ends with
+ * it; Ctrl-C, which a terminal sends to both, is the parent's to handle.
  */
-import { Aedes } from 'aedes';
-import { once } from 'node:events';
-import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { Broker } from '../broker/broker.ts';
+import type { Limits } from '../broker/limits.ts';
 
-/** Messages handled at once. With fewer than wait, aedes 1.2 loses QoS 2 messages and slows down. */
-const CONCURRENCY = 5000;
-const BACKLOG = 4096;
+/** Room for the largest fleet, and for a collector that falls behind: what is dropped would be counted as lost. */
+const LIMITS: Partial<Limits> = {
+  connectionsMax: 200_000,
+  sessionsMax: 200_000,
+  retainedMessagesMax: 1_000_000,
+  queuedMessagesMax: 1_000_000_000,
+  queuedBytesMax: 1_000_000_000,
+  queuedBytesTotalMax: 4_000_000_000,
+};
 
 export interface Listening {
   port: number;
@@ -17,25 +22,10 @@ export interface Listening {
 
 /** Starts a broker in this process. */
 export async function listen(): Promise<Listening> {
-  const broker = await Aedes.createBroker({ concurrency: CONCURRENCY });
-  const sockets = new Set<Socket>();
-  const server = createServer({ noDelay: true }, (socket) => {
-    sockets.add(socket);
-    socket.on('error', () => {}); // 'close' follows
-    socket.once('close', () => sockets.delete(socket));
-    broker.handle(socket);
-  });
-  const listening = once(server, 'listening');
-  server.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG });
-  await listening;
+  const broker = await Broker.start({ limits: LIMITS });
   return {
-    port: (server.address() as AddressInfo).port,
-    async stop() {
-      const closed = new Promise((resolve) => server.close(resolve));
-      for (const socket of sockets) socket.destroy();
-      await closed;
-      await new Promise<void>((resolve) => broker.close(resolve));
-    },
+    port: broker.tcpPort ?? 0,
+    stop: () => broker.stop({ graceMs: 0 }),
   };
 }
 

@@ -1,19 +1,17 @@
 /**
- * The broker a run starts when it is given none: aedes, on a free port of 127.0.0.1, MQTT 3.1.1. It runs in a process
- * of its own: broker and devices then share neither the event loop nor the memory that is measured. From the sources,
- * which Node 20 cannot run in another process, it runs in this one.
+ * The broker a run starts when it is given none: ours, on a free port of 127.0.0.1. It runs in a process of its own:
+ * broker and devices then share neither the event loop nor the memory that is measured. From the sources, which Node 20
+ * cannot run in another process, it runs in this one.
  */
 import { fork, type ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { packageVersion } from '../../targets/node/package-version.ts';
 import { listen, type Listening } from './embedded-broker-server.ts';
 import { FleetError } from './failure.ts';
 
 export interface EmbeddedBroker {
   url: string;
-  /** `aedes 1.2.0`. */
+  /** `motemq 0.1.0`. */
   name: string;
   stop(): Promise<void>;
 }
@@ -24,7 +22,7 @@ const START_MS_MAX = 10_000;
 export async function startEmbeddedBroker(): Promise<EmbeddedBroker> {
   const isBuilt = import.meta.url.endsWith('.js');
   const { port, stop } = isBuilt ? await startProcess() : await listen();
-  return { url: `mqtt://127.0.0.1:${port}`, name: `aedes ${aedesVersion()}`, stop };
+  return { url: `mqtt://127.0.0.1:${port}`, name: `motemq ${packageVersion()}`, stop };
 }
 
 async function startProcess(): Promise<Listening> {
@@ -57,9 +55,4 @@ function portOf(child: ChildProcess): Promise<number> {
       fail(`it ended with status ${String(code)}`);
     });
   });
-}
-
-function aedesVersion(): string {
-  const file = join(dirname(createRequire(import.meta.url).resolve('aedes')), 'package.json');
-  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
 }

@@ -154,7 +154,7 @@ class FleetRun implements CollectorOwner {
       this.broker = await startEmbeddedBroker();
       this.brokerName = this.broker.name;
       this.server = parseServer(this.broker.url, settings.trust);
-      this.note('note', `embedded broker (${this.broker.name}, MQTT 3.1.1) at ${this.broker.url}`);
+      this.note('note', `embedded broker (${this.broker.name}) at ${this.broker.url}`);
     } else {
       this.server = settings.server;
     }
@@ -165,7 +165,7 @@ class FleetRun implements CollectorOwner {
   private async openCollector(): Promise<void> {
     const { settings } = this;
     const isFixed = this.broker !== undefined || settings.protocolVersion !== undefined;
-    this.protocolVersion = this.broker !== undefined ? V3_1_1 : (settings.protocolVersion ?? V5);
+    this.protocolVersion = settings.protocolVersion ?? V5;
     try {
       await this.connectCollector();
     } catch (error) {

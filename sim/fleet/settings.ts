@@ -88,6 +88,7 @@ export const TOPIC_DEFAULT = 'fleet/%c/telemetry';
 const DEVICES_DEFAULT = 1000;
 /** Each is a process. */
 const MACHINES_DEFAULT = 20;
+const VERSIONS: Record<string, number | undefined> = { '5.0': V5, '3.1.1': V3_1_1 };
 /** What is the firmware's to say. */
 const SAID_BY_FIRMWARE = ['intervalMs', 'qos', 'topic', 'keepAliveSeconds'] as const;
 
@@ -102,13 +103,9 @@ export function settingsOf(options: FleetOptions): FleetSettings {
   const firmware = firmwareSettingsOf(options);
   const qos = integer('qos', options.qos ?? 1, 0, 2);
   const devicesDefault = firmware?.engine === 'xs' ? MACHINES_DEFAULT : DEVICES_DEFAULT;
-  const protocolVersion =
-    options.mqttVersion === undefined ? undefined : options.mqttVersion === '5.0' ? V5 : V3_1_1;
-  if (server === undefined && protocolVersion === V5) {
-    throw new FleetError(
-      'the embedded broker speaks 3.1.1 only; for 5.0 name a broker by its URL',
-      'mqttVersion',
-    );
+  const protocolVersion = options.mqttVersion === undefined ? undefined : VERSIONS[options.mqttVersion];
+  if (options.mqttVersion !== undefined && protocolVersion === undefined) {
+    throw new FleetError(`must be 5.0 or 3.1.1, not ${options.mqttVersion}`, 'mqttVersion');
   }
   return {
     server,

@@ -76,7 +76,6 @@ import {
   EVENT_UNSUBSCRIBED,
 } from './event.ts';
 import { AWAIT_PUBREL, TO_ACKNOWLEDGE, WITH_APPLICATION } from './incoming.ts';
-import { SLOT_STRIDE } from './inflight.ts';
 import type { SessionState } from './state.ts';
 import { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from './store.ts';
 import { FOR_SUBSCRIBE, FOR_UNSUBSCRIBE } from './subscriptions.ts';
@@ -257,6 +256,8 @@ function handlePublish(s: SessionState): number {
   event.receipt = 0;
   // Payload that is not there yet, and is none of this event's.
   const missing = packet.end - s.receive.end;
+  // The first fragment holds some of it, if there is room for any: two that begin at 0 would look like two messages.
+  if (missing > 0 && missing === packet.payloadByteLength && s.receive.freeByteLength() > 0) return HELD;
   if (qos > 0) {
     const kind = admit(s);
     if (kind !== EVENT_MESSAGE) {
@@ -339,7 +340,8 @@ function handleAck(s: SessionState, nowMs: number): number {
   const isRefused = packet.type === PUBREC && packet.reasonCode >= UNSPECIFIED_ERROR;
   if (action === ACT_COMPLETE || (isRefused && inflight.state(slot) === AWAIT_PUBREC)) {
     completeSlot(s, slot);
-    return tellPublished(s, ticket, OK, packet.reasonCode);
+    // The server had it at PUBREC. That it knows the identifier no more, when PUBREL was sent again, is no error (3.7.2.1).
+    return tellPublished(s, ticket, OK, packet.type === PUBCOMP ? SUCCESS : packet.reasonCode);
   }
   if (action !== ACT_RELEASE) return packet.refuse(QOS_NOT_GRANTED, packet.offset);
   if (inflight.state(slot) === AWAIT_PUBREC) {
@@ -447,7 +449,9 @@ function handleConnack(s: SessionState, nowMs: number): number {
 /** The server knows nothing of what was under way: all of it begins anew, in order, as new messages. */
 function startNewSession(s: SessionState): void {
   const inflight = s.inflight;
-  for (let at = 0; at < inflight.slots.length; at += SLOT_STRIDE) {
+  // The last first: if the power goes in between, what was sent is still what comes before what was not.
+  for (let n = inflight.count - 1; n >= 0; n--) {
+    const at = inflight.position(n);
     const state = inflight.state(at);
     if (state === SLOT_FREE || state === SLOT_DONE) continue;
     if (state === AWAIT_PUBCOMP) {

@@ -174,10 +174,7 @@ export function register(program: Command): void {
         'collector that checks every message: what was lost, duplicated or out of order, and how long it took. Ends ' +
         'with exit status 1 when QoS 1 or 2 lost a message, or QoS 2 delivered one twice.',
     )
-    .option(
-      '-L, --url <url>',
-      'the broker: mqtt://, mqtts://, ws://, wss:// (default: an embedded one, MQTT 3.1.1)',
-    )
+    .option('-L, --url <url>', 'the broker: mqtt://, mqtts://, ws://, wss:// (default: an embedded one)')
     .addOption(
       new Option('-c, --devices <count>', 'how many')
         .argParser(wholeNumber)

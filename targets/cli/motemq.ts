@@ -1,26 +1,13 @@
 /**
  * The `motemq` command: its sub-commands are a file each, which parse flags and call the library.
  */
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { packageVersion } from '../node/package-version.ts';
 import { endQuietlyOnEpipe } from './stdio.ts';
-
-/** The version that package.json names; it is found above this file, in the sources as in the build. */
-function packageVersion(): string {
-  for (const up of ['../..', '../../..']) {
-    try {
-      const text = readFileSync(new URL(`${up}/package.json`, import.meta.url), 'utf8');
-      return (JSON.parse(text) as { version: string }).version;
-    } catch {
-      // The other one, then.
-    }
-  }
-  return 'unknown';
-}
 
 const program = new Command('motemq')
   .description(
-    'MQTT 5.0 and 3.1.1 for small devices: look into packets, talk to a broker, run a fleet, flash a board.',
+    'MQTT 5.0 and 3.1.1 for small devices: look into packets, talk to a broker, be one, run a fleet, flash a board.',
   )
   .version(packageVersion())
   // Behind a sub-command -V is that one's.
@@ -36,11 +23,13 @@ Examples:
 
 /** The one that is asked for is loaded alone: who publishes one message should not wait for the fleet to be read. */
 const commands: Record<string, (() => Promise<{ register(program: Command): void }>) | undefined> = {
+  broker: () => import('./broker.ts'),
   decode: () => import('./decode.ts'),
   doctor: () => import('./doctor.ts'),
   encode: () => import('./encode.ts'),
   flash: () => import('./flash.ts'),
   fleet: () => import('./fleet.ts'),
+  passwd: () => import('./passwd.ts'),
   pub: () => import('./pub.ts'),
   sub: () => import('./sub.ts'),
 };

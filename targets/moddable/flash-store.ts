@@ -125,6 +125,8 @@ function compare(a: Kept, b: Kept): number {
 
 export class FlashStore implements PersistentStore {
   private readonly values: Values;
+  /** Names of values that could not be deleted, oldest first: nothing else is changed before they are. */
+  private readonly undeleted: string[] = [];
 
   constructor(values: Values) {
     this.values = values;
@@ -134,10 +136,12 @@ export class FlashStore implements PersistentStore {
     const { values } = this;
     const name = number.toString(36);
     try {
+      this.settle();
       if (kind === STORED_MESSAGE) {
         values.writeBytes(MESSAGE + name, bytes.slice(at, at + byteLength).buffer);
       } else if (kind === STORED_RECEIVED) {
-        values.writeNumber(RECEIVED + name, 1);
+        // It is there already when the server sends its message again, for want of a PUBREC.
+        if (values.readNumber(RECEIVED + name) === undefined) values.writeNumber(RECEIVED + name, 1);
       } else {
         const packetId = (bytes[at] << 8) | bytes[at + 1];
         values.writeNumber((bytes[at + 2] === 1 ? RELEASED : SENT) + name, packetId);
@@ -184,10 +188,18 @@ export class FlashStore implements PersistentStore {
   }
 
   private delete(key: string): void {
+    this.undeleted.push(key);
     try {
-      this.values.delete(key);
+      this.settle();
     } catch {
-      // What comes back after a restart is sent once more, or was known to be received: nothing to be done about it.
+      // Later, before the next change.
+    }
+  }
+
+  private settle(): void {
+    while (this.undeleted.length > 0) {
+      this.values.delete(this.undeleted[0]);
+      this.undeleted.shift();
     }
   }
 }

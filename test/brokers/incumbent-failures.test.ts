@@ -8,7 +8,10 @@ import type { Client, Message } from '../../targets/node/index.ts';
 import { eventually } from '../support/wait.ts';
 import { collect, describeEveryBroker, freshName, packetsOf, textsOf, untilCount } from './matrix.ts';
 
-const QUEUES = { mosquitto: { maxQueuedMessages: 200_000 } };
+const QUEUES = {
+  mosquitto: { maxQueuedMessages: 200_000 },
+  motemq: { broker: { limits: { queuedMessagesMax: 200_000 } } },
+};
 
 /** The texts `0` up to `count - 1`. */
 function numbers(count: number): string[] {
@@ -213,7 +216,7 @@ describeEveryBroker(
       },
     );
   },
-  { broker: 'mosquitto' },
+  { brokers: ['mosquitto', 'motemq'] },
 );
 
 /** Bytes that a client has set aside for what it sends. */

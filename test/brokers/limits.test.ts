@@ -29,7 +29,7 @@ function countUnacknowledged(proxy: FaultProxy): { now: number; most: number } {
 
 describeEveryBroker(
   'a server that allows one unacknowledged message',
-  { mosquitto: { receiveMaximum: 1 } },
+  { mosquitto: { receiveMaximum: 1 }, motemq: { broker: { limits: { receiveMaximum: 1 } } } },
   (ground) => {
     it.each([1, 2] as const)('never has two of them, QoS %i [MQTT-4.9.0-2] [MQTT-4.9.0-3]', async (qos) => {
       const topic = freshName('quota');
@@ -98,7 +98,7 @@ describeEveryBroker('a client with much waiting for it', {}, (ground) => {
 
 describeEveryBroker(
   'a server that takes packets up to 2,000 bytes',
-  { mosquitto: { maxPacketSize: 2000 } },
+  { mosquitto: { maxPacketSize: 2000 }, motemq: { broker: { limits: { maximumPacketSize: 2000 } } } },
   (ground) => {
     it('is sent no larger one, and stays connected [MQTT-3.2.2-15]', async () => {
       const topic = freshName('size');
@@ -295,7 +295,7 @@ describeEveryBroker(
 
 describeEveryBroker(
   'a server that lays down the keep-alive',
-  { mosquitto: { maxKeepAliveSeconds: 10 } },
+  { mosquitto: { maxKeepAliveSeconds: 10 }, motemq: { broker: { limits: { keepAliveSecondsMax: 10 } } } },
   (ground) => {
     it('is obeyed [MQTT-3.1.2-21] [MQTT-3.2.2-21]', async () => {
       const client = await ground.connect({ keepAliveSeconds: 100 });
@@ -308,7 +308,7 @@ describeEveryBroker(
 
 describeEveryBroker(
   'a server without QoS 2',
-  { mosquitto: { extraListenerLines: ['max_qos 1'] } },
+  { mosquitto: { extraListenerLines: ['max_qos 1'] }, motemq: { broker: { maximumQos: 1 } } },
   (ground) => {
     it('is sent none, and who asks for it is told [MQTT-3.2.2-11]', async () => {
       const client = await ground.connect();

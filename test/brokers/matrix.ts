@@ -6,7 +6,7 @@ import { afterAll, afterEach, beforeAll, describe } from 'vitest';
 import { connect, createClient } from '../../targets/node/index.ts';
 import type { Client, ConnectOptions, Message, SubscribeOptions } from '../../targets/node/index.ts';
 import { findMosquitto, startEveryBroker } from '../support/brokers.ts';
-import type { AedesStartOptions, MosquittoStartOptions, RunningBroker } from '../support/brokers.ts';
+import type { EveryStartOptions, RunningBroker } from '../support/brokers.ts';
 import { PACKET_TYPE, packetType, startFaultProxy } from '../support/fault-proxy.ts';
 import type { Direction, FaultProxy, FaultProxyOptions, PacketTypeName } from '../support/fault-proxy.ts';
 import { eventually } from '../support/wait.ts';
@@ -34,6 +34,10 @@ export class Ground {
 
   get isMosquitto(): boolean {
     return this.brokerName === 'mosquitto';
+  }
+
+  get isAedes(): boolean {
+    return this.brokerName === 'aedes';
   }
 
   get broker(): RunningBroker {
@@ -97,16 +101,10 @@ export function freshName(what: string): string {
   return `${what}-${process.pid.toString(36)}-${(++names).toString(36)}`;
 }
 
-/** What `describeEveryBroker` starts; a function is asked for each protocol, so that each gets a broker of its own. */
-export interface Starts {
-  readonly aedes?: AedesStartOptions;
-  readonly mosquitto?: MosquittoStartOptions;
-}
-
 /** Which of the matrix a test needs: all of it, unless told. */
 export interface Needs {
   readonly protocol?: Protocol;
-  readonly broker?: RunningBroker['name'];
+  readonly brokers?: readonly RunningBroker['name'][];
 }
 
 /**
@@ -115,7 +113,7 @@ export interface Needs {
  */
 export function describeEveryBroker(
   title: string,
-  starts: Starts,
+  starts: EveryStartOptions,
   define: (ground: Ground) => void,
   needs: Needs = {},
 ): void {
@@ -133,9 +131,15 @@ export function describeEveryBroker(
             ['mosquitto', '5.0'],
             ['mosquitto', '3.1.1'],
           ];
-    const all: [RunningBroker['name'], Protocol][] = [...mosquitto, ['aedes', '3.1.1']];
+    const all: [RunningBroker['name'], Protocol][] = [
+      ...mosquitto,
+      ['aedes', '3.1.1'],
+      ['motemq', '5.0'],
+      ['motemq', '3.1.1'],
+    ];
     const wanted = all.filter(
-      ([name, protocol]) => name === (needs.broker ?? name) && protocol === (needs.protocol ?? protocol),
+      ([name, protocol]) =>
+        (needs.brokers ?? [name]).includes(name) && protocol === (needs.protocol ?? protocol),
     );
     describe.each(wanted)('%s, MQTT %s', (name, protocol) => {
       const ground = new Ground(name, protocol);

@@ -169,8 +169,8 @@ describeEveryBroker('a broker that goes away', {}, (ground) => {
 });
 
 describeEveryBroker(
-  'a Mosquitto that keeps sessions',
-  { mosquitto: { persistence: true } },
+  'a broker that keeps sessions',
+  { mosquitto: { persistence: true }, motemq: { persistence: true } },
   (ground) => {
     it('goes on with them after a restart: nothing twice, nothing asked for again', async () => {
       const topic = freshName('kept');
@@ -192,7 +192,7 @@ describeEveryBroker(
       expect(packetsOf(proxy, 'toServer', 'SUBSCRIBE')).toHaveLength(1);
     });
   },
-  { broker: 'mosquitto' },
+  { brokers: ['mosquitto', 'motemq'] },
 );
 
 describeEveryBroker(

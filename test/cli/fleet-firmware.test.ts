@@ -74,7 +74,6 @@ describe('motemq fleet --firmware', () => {
     [['--engine', 'jerry'], 'Allowed choices are node, xs'],
     [['--id', 'a/b'], '--id: must be text without /, + and #'],
     [['--engine', 'xs', '-L', 'wss://localhost'], '--url: the machines of XS have no WebSocket'],
-    [['-V', '5'], '--mqtt: the embedded broker speaks 3.1.1 only'],
   ])('refuses %j in one line', async (wrong, message) => {
     const path = files.define('fine.js', BUSY);
     const { status, stdout, stderr } = await run('--firmware', path, '-c', '1', ...wrong);

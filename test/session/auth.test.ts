@@ -189,8 +189,10 @@ describe('re-authentication', () => {
     driver.sent();
     expect(driver.session.reauthenticate(bytesOf('x'.repeat(30)), driver.nowMs)).toBe(PACKET_TOO_LARGE);
     expect(driver.session.authenticate(bytesOf('x'.repeat(30)), driver.nowMs)).toBe(PACKET_TOO_LARGE);
+    driver.run();
     expect(driver.sent()).toEqual([]);
     expect(driver.session.reauthenticate(bytesOf('fits'), driver.nowMs)).toBe(OK);
+    driver.run();
     expect(driver.sent()).toEqual([{ type: 'AUTH', reasonCode: 0x19, properties: said('fits') }]);
   });
 

@@ -32,7 +32,7 @@ describe('CONNACK', () => {
     expect(driver.session.state.keepAliveMs).toBe(7000);
   });
 
-  it('may give a client identifier, which the next CONNECT names [MQTT-3.1.3-2]', () => {
+  it('may give a client identifier, which the next CONNECT names [MQTT-3.1.3-2], [MQTT-3.1.3-7]', () => {
     const driver = new SessionDriver({ clientId: '', sessionExpirySeconds: 60 });
     driver
       .connected({ properties: { assignedClientIdentifier: 'given-by-ü' } })

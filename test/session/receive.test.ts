@@ -422,7 +422,7 @@ describe('incoming topic aliases', () => {
     expect(driver.events().map(({ topic }) => topic)).toEqual(['a', long, 'a', long, 'b', 'b', long]);
   });
 
-  it('above our maximum or 0 end the connection with 0x94 [MQTT-3.3.2-9], [MQTT-3.1.2-26], [MQTT-3.3.2-8]', () => {
+  it('above our maximum or 0 end the connection with 0x94 [MQTT-3.3.2-9], [MQTT-3.1.2-26], [MQTT-3.1.2-27], [MQTT-3.3.2-8]', () => {
     const driver = connected();
     driver.server(aliased('a', 4));
     expect(driver.sent()).toEqual([{ type: 'DISCONNECT', reasonCode: 0x94 }]);
@@ -431,7 +431,7 @@ describe('incoming topic aliases', () => {
     expect(other.sent()).toEqual([{ type: 'DISCONNECT', reasonCode: 0x94 }]);
     const none = new SessionDriver().connected();
     none.server(aliased('a', 1));
-    expect(none.sent()).toEqual([{ type: 'DISCONNECT', reasonCode: 0x94 }]); // [MQTT-3.1.2-27]
+    expect(none.sent()).toEqual([{ type: 'DISCONNECT', reasonCode: 0x94 }]);
   });
 
   it('that nobody introduced are a Protocol Error [MQTT-3.3.2-7]', () => {

@@ -40,7 +40,7 @@ describe.each([V5, V3_1_1])('version %i', (protocolVersion) => {
   });
 
   it.each([1, 2])(
-    'QoS %i, PUBLISH sent, session there: the same again with DUP [MQTT-3.3.1-1], [MQTT-4.4.0-1]',
+    'QoS %i, PUBLISH sent, session there: the same again with DUP [MQTT-3.3.1-1], [MQTT-3.3.1-3], [MQTT-4.4.0-1]',
     (qos) => {
       const driver = connected();
       const ticket = driver.publish('a', 'x', qos, 1);
@@ -56,7 +56,7 @@ describe.each([V5, V3_1_1])('version %i', (protocolVersion) => {
   );
 
   it.each([1, 2])(
-    'QoS %i, PUBLISH sent, session lost: as a new message without DUP [MQTT-3.2.2-5], [MQTT-4.1.0-1]',
+    'QoS %i, PUBLISH sent, session lost: as a new message without DUP [MQTT-3.3.1-3], [MQTT-3.2.2-5], [MQTT-4.1.0-1]',
     (qos) => {
       const driver = connected();
       driver.publish('other', 'x', 1);

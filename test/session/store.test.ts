@@ -265,6 +265,29 @@ describe('what is restored', () => {
     expect(Array.from(store.records.keys()).sort()).toEqual(['1 2', '1 3', '2 2', '2 3']);
   });
 
+  it('is all sent after a power cut anywhere while a lost session begins anew [MQTT-4.1.0-1]', () => {
+    for (let operations = 0; operations < 12; operations++) {
+      const store = new MemoryStore();
+      const before = new SessionDriver({ store, sessionExpirySeconds: 100 }).connected();
+      for (let i = 1; i <= 4; i++) before.publish('t', `${i}`, 1);
+      before.ack('PUBACK', 1);
+      const lost = new SessionDriver({ store, sessionExpirySeconds: 100 });
+      store.restoreInto(lost);
+      store.operationsLeft = operations;
+      try {
+        lost.connected({ sessionPresent: false });
+      } catch (error) {
+        if (!(error instanceof PowerCut)) throw error;
+      }
+      store.operationsLeft = Infinity;
+      const driver = new SessionDriver({ store, sessionExpirySeconds: 100 });
+      store.restoreInto(driver);
+      driver.connected({ sessionPresent: true });
+      const sent = driver.sent().map((packet) => ('payload' in packet ? packet.payload : ''));
+      expect(sent, `cut after ${operations}`).toEqual(['2', '3', '4'].map(hexOf));
+    }
+  });
+
   it('keeps its Message Expiry', () => {
     const store = new MemoryStore();
     const properties = propertiesOf((writer) => writer.addNumber(P_MESSAGE_EXPIRY_INTERVAL, 10));

@@ -96,7 +96,7 @@ describe('every broker', { timeout: 20000 }, () => {
     for (const { tcpPort } of brokers) await expect(client(`mqtt://127.0.0.1:${tcpPort}`)).rejects.toThrow();
   });
 
-  const names = ['aedes', ...(findMosquitto() === undefined ? [] : ['mosquitto'])];
+  const names = ['aedes', 'motemq', ...(findMosquitto() === undefined ? [] : ['mosquitto'])];
   describe.each(names)('%s', (name) => {
     let broker: RunningBroker;
     let tls: IClientOptions;

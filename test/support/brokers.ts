@@ -1,10 +1,10 @@
 /**
- * Starts the real brokers that the suite in test/brokers runs against, Mosquitto as a process and aedes in this one, on
- * free ports of 127.0.0.1 with certificates made for the occasion, and leaves nothing behind when they stop. Says
+ * Starts the real brokers that the suite in test/brokers runs against, Mosquitto as a process, aedes and our own in this
+ * one, on free ports of 127.0.0.1 with certificates made for the occasion, and leaves nothing behind when they stop. Says
  * loudly which brokers it found. Knows nothing of what is tested.
  */
 import { Aedes, type AedesOptions } from 'aedes';
-import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { pbkdf2Sync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -16,9 +16,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
-import { promisify } from 'node:util';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import { eventually, freePorts } from './wait.ts';
+import { Broker, type BrokerOptions } from '../../sim/broker/index.ts';
+import { packageVersion } from '../../targets/node/package-version.ts';
+import { makeCertificates } from './certificates.ts';
+import { onFreePorts, type BrokerPorts } from './broker-ports.ts';
+import { eventually } from './wait.ts';
 
 /** The user name and the password that the listener on `passwordPort` wants. */
 export const USERNAME = 'alice';
@@ -26,23 +29,10 @@ export const PASSWORD = 'secret';
 
 const HOST = '127.0.0.1';
 const STOP_MS_MAX = 3000;
-const START_ATTEMPTS_MAX = 5;
-
-/** A port for every kind of listener. */
-export interface BrokerPorts {
-  readonly tcpPort: number;
-  readonly tlsPort: number;
-  /** TLS that refuses a client without a certificate from the same CA. */
-  readonly mutualTlsPort: number;
-  readonly wsPort: number;
-  readonly wssPort: number;
-  /** TCP, open only to {@link USERNAME} with {@link PASSWORD}. */
-  readonly passwordPort: number;
-}
 
 /** A broker that accepts connections on all of its ports. */
 export interface RunningBroker extends BrokerPorts {
-  readonly name: 'aedes' | 'mosquitto';
+  readonly name: 'aedes' | 'mosquitto' | 'motemq';
   readonly version: string;
   /** What it speaks, the newest first. */
   readonly protocols: readonly ('5.0' | '3.1.1')[];
@@ -56,8 +46,8 @@ export interface RunningBroker extends BrokerPorts {
   /** Ends the broker and deletes its files. Calling it again does nothing. */
   stop(): Promise<void>;
   /**
-   * Ends it and starts it again on the same ports. Sessions and retained messages survive only in a Mosquitto started
-   * with `persistence`.
+   * Ends it and starts it again on the same ports. Sessions and retained messages survive only with `persistence`, which
+   * aedes does not have.
    */
   restart(): Promise<void>;
 }
@@ -66,6 +56,14 @@ export interface RunningBroker extends BrokerPorts {
 export interface AedesStartOptions {
   /** Passed on as given, except `authenticate`, which wraps the password check of `passwordPort`. */
   readonly broker?: AedesOptions;
+}
+
+/** What can differ from one broker of ours to the next. */
+export interface MotemqStartOptions {
+  /** Of all of its listeners. */
+  readonly broker?: BrokerOptions;
+  /** Keep sessions and retained messages over a `restart()`; false unless told. */
+  readonly persistence?: boolean;
 }
 
 /** What can differ from one Mosquitto to the next; what is not given stays Mosquitto's default. */
@@ -90,6 +88,12 @@ export interface MosquittoStartOptions {
   readonly extraListenerLines?: readonly string[];
 }
 
+export interface EveryStartOptions {
+  readonly aedes?: AedesStartOptions;
+  readonly mosquitto?: MosquittoStartOptions;
+  readonly motemq?: MotemqStartOptions;
+}
+
 /** Where Mosquitto's program is, or undefined. Debian's is in /usr/sbin, which is in few people's PATH. */
 export function findMosquitto(): string | undefined {
   const name = process.platform === 'win32' ? 'mosquitto.exe' : 'mosquitto';
@@ -100,11 +104,9 @@ export function findMosquitto(): string | undefined {
 
 /**
  * Starts every broker there is and writes one line about each to stderr. Throws when one is missing and the environment
- * says that this is CI. aedes is always there; it is a dependency.
+ * says that this is CI. aedes is always there, it is a dependency, and so is our own.
  */
-export async function startEveryBroker(
-  options: { readonly aedes?: AedesStartOptions; readonly mosquitto?: MosquittoStartOptions } = {},
-): Promise<RunningBroker[]> {
+export async function startEveryBroker(options: EveryStartOptions = {}): Promise<RunningBroker[]> {
   const program = options.mosquitto?.program ?? findMosquitto();
   if (program === undefined) {
     announce('MISSING mosquitto: not in PATH nor /usr/sbin, so nothing is tested against it');
@@ -114,6 +116,7 @@ export async function startEveryBroker(
   try {
     if (program !== undefined) brokers.push(await startMosquitto({ ...options.mosquitto, program }));
     brokers.push(await startAedes(options.aedes));
+    brokers.push(await startMotemq(options.motemq));
   } catch (error) {
     await Promise.all(brokers.map((broker) => broker.stop()));
     throw error;
@@ -414,18 +417,55 @@ class AedesListeners {
   }
 }
 
-/** Calls `start` with free ports, with others when it fails because one of them was taken meanwhile. */
-async function onFreePorts(start: (ports: BrokerPorts) => Promise<void>): Promise<BrokerPorts> {
-  for (let attempt = 1; ; attempt++) {
-    const [tcpPort, tlsPort, mutualTlsPort, wsPort, wssPort, passwordPort] = await freePorts(6);
-    const ports = { tcpPort, tlsPort, mutualTlsPort, wsPort, wssPort, passwordPort };
-    try {
-      await start(ports);
-      return ports;
-    } catch (error) {
-      const isTaken = /EADDRINUSE|address already in use/i.test(String(error));
-      if (!isTaken || attempt === START_ATTEMPTS_MAX) throw error;
-    }
+/** Starts our broker in this process; what its listeners cannot have in common makes them brokers of their own. */
+export async function startMotemq(options: MotemqStartOptions = {}): Promise<RunningBroker> {
+  const folder = makeFolder();
+  let brokers: Broker[] = [];
+  const lines: string[] = [];
+  const stop = () => Promise.all(brokers.map((broker) => broker.stop()));
+  try {
+    const files = await makeCertificates(folder);
+    const users = join(folder, 'passwords');
+    await writeFile(users, `${USERNAME}:${hashForMosquitto(PASSWORD)}\n`);
+    const tls = { cert: files.certificateFile, key: files.keyFile };
+    const persist = options.persistence === true ? join(folder, 'store') : undefined;
+    const log = (_level: unknown, line: string) => lines.push(line);
+    const ports = await onFreePorts(async ({ passwordPort, mutualTlsPort, tcpPort, ...others }) => {
+      await stop(); // those of an attempt that failed
+      brokers = [];
+      const every: BrokerOptions[] = [
+        { port: tcpPort, ...others, tls, persist },
+        {
+          port: null,
+          tlsPort: mutualTlsPort,
+          tls: { ...tls, ca: files.caFile, requireClientCertificate: true },
+        },
+        { port: passwordPort, users },
+      ];
+      for (const one of every)
+        brokers.push(await Broker.start({ host: HOST, log, ...options.broker, ...one }));
+    });
+    return {
+      name: 'motemq',
+      version: packageVersion(),
+      protocols: ['5.0', '3.1.1'],
+      host: HOST,
+      ...ports,
+      ...files,
+      log: () => lines.join('\n'),
+      async stop() {
+        await stop();
+        removeFolder(folder);
+      },
+      async restart() {
+        const keepState = options.persistence === true;
+        await Promise.all(brokers.map((broker) => broker.restart({ keepState })));
+      },
+    };
+  } catch (error) {
+    await stop();
+    removeFolder(folder);
+    throw error;
   }
 }
 
@@ -446,49 +486,4 @@ function makeFolder(): string {
 function removeFolder(folder: string): void {
   rmSync(folder, { recursive: true, force: true });
   foldersLeft.delete(folder);
-}
-
-/** Sections for what differs between certificates; of its own, since systems' openssl.cnf differ. */
-const OPENSSL_CONFIG = `
-[req]
-distinguished_name = name
-prompt = no
-[name]
-[ca]
-basicConstraints = critical, CA:TRUE
-keyUsage = critical, keyCertSign, cRLSign
-subjectKeyIdentifier = hash
-[server]
-basicConstraints = CA:FALSE
-extendedKeyUsage = serverAuth
-subjectAltName = DNS:localhost, IP:127.0.0.1
-[client]
-basicConstraints = CA:FALSE
-extendedKeyUsage = clientAuth
-`;
-
-/** Makes, in `folder`, a CA and from it the certificates of the server (server.crt, server.key) and of a client. */
-async function makeCertificates(
-  folder: string,
-): Promise<Pick<RunningBroker, 'caFile' | 'clientCertificateFile' | 'clientKeyFile'>> {
-  const openssl = (...args: string[]) => promisify(execFile)('openssl', args, { cwd: folder });
-  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1'];
-  const newKey = [...curve, '-nodes', '-sha256', '-config', 'openssl.cnf'];
-  const byCa = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '30', '-sha256'];
-  const sign = async (name: string, commonName: string) => {
-    const [key, request, certificate] = [`${name}.key`, `${name}.csr`, `${name}.crt`];
-    await openssl('req', '-new', ...newKey, '-keyout', key, '-out', request, '-subj', `/CN=${commonName}`);
-    const extensions = ['-extfile', 'openssl.cnf', '-extensions', name];
-    await openssl('x509', '-req', '-in', request, '-out', certificate, ...byCa, ...extensions);
-  };
-  await writeFile(join(folder, 'openssl.cnf'), OPENSSL_CONFIG);
-  const ownCa = ['-keyout', 'ca.key', '-out', 'ca.crt', '-subj', '/CN=motemq test CA', '-extensions', 'ca'];
-  await openssl('req', '-x509', '-new', ...newKey, ...ownCa, '-days', '30');
-  await sign('server', 'localhost');
-  await sign('client', 'motemq test client');
-  return {
-    caFile: join(folder, 'ca.crt'),
-    clientCertificateFile: join(folder, 'client.crt'),
-    clientKeyFile: join(folder, 'client.key'),
-  };
 }

@@ -16,6 +16,7 @@ export const IN_XS = {
   ],
   session: [
     'test/session/aliases.test.ts',
+    'test/session/answers.test.ts',
     'test/session/auth.test.ts',
     'test/session/connack.test.ts',
     'test/session/connect.test.ts',
@@ -84,8 +85,12 @@ export const NOT_IN_XS: Readonly<Record<string, string>> = {
   'test/targets/moddable/mqtt-client.test.ts': 'the same scenarios are in test/xs/mqtt-client.test.ts',
   'test/wire/text.test.ts':
     'is about engines that have nothing of their own; XS’s functions are played there',
+  'test/conformance-script.test.ts': 'reads the repository',
   'test/lint-subset.test.ts': 'runs ESLint',
   'test/tidy.test.ts': 'reads the repository',
+  'test/broker/': 'the broker, which runs in Node',
+  'test/conformance/': 'the broker, over real sockets',
+  'test/world/': 'the simulator, which runs in Node',
   'test/brokers/': 'the Node target against real brokers; test/xs has tests of its own against them',
   'test/cli/': 'the command line, which runs in Node',
   'test/client/': 'times of the promise client are played by vitest, its surroundings are those of Node',

@@ -67,7 +67,7 @@ describe('settingsOf', () => {
     ['topic', { topic: '#' }],
     ['rampPerSecond', { rampPerSecond: -1 }],
     ['seed', { seed: -1 }],
-    ['mqttVersion', { mqttVersion: '5.0' }],
+    ['mqttVersion', { mqttVersion: '5' as '5.0' }],
     ['password', { password: 'x' }],
     ['url', { url: 'gopher://x' }],
   ])('names %s when it is wrong', (option, options) => {
