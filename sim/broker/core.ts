@@ -11,7 +11,7 @@ import { toHex } from '../../src/packets/inspect.ts';
 import { findFilterError } from '../../src/topic.ts';
 import { encodeUtf8 } from '../../src/wire/utf8.ts';
 import { ConnectHandler } from './connect-handler.ts';
-import type { ServerConnection } from './connection.ts';
+import { AWAITING_CONNECT, type ServerConnection } from './connection.ts';
 import { Context, Faults } from './context.ts';
 import type { Counters, Gauges } from './counters.ts';
 import type { Deadline } from './deadlines.ts';
@@ -75,6 +75,8 @@ export class BrokerCore {
   private readonly connectHandler = new ConnectHandler();
   /** Open connections, by what acts for them. */
   private readonly receivers = new Map<ServerConnection, Receiver>();
+  /** Those that have not sent a CONNECT, and some that have; the oldest first. */
+  private readonly silent = new Set<ServerConnection>();
   private touched: Flushable[] = [];
   private isAwake = false;
   /** A commit is under way, and these wait for it. */
@@ -145,8 +147,24 @@ export class BrokerCore {
     this.receivers.set(connection, receiver);
     const { counters } = this.context;
     counters.connectionsMaximum = Math.max(counters.connectionsMaximum, this.rooms.connections);
-    connection.onClosed = () => this.receivers.delete(connection);
+    connection.onClosed = () => {
+      this.receivers.delete(connection);
+      this.silent.delete(connection);
+    };
+    if (this.rooms.connections > this.context.limits.connectionsMax) this.endSilent(nowMs);
+    this.silent.add(connection);
     return receiver;
+  }
+
+  /** Cuts off who has been silent for longest: connections that say nothing must not keep out those that do. */
+  private endSilent(nowMs: number): void {
+    for (const connection of this.silent) {
+      this.silent.delete(connection);
+      if (connection.state !== AWAITING_CONNECT) continue;
+      this.context.hit('connectionsMax');
+      connection.destroy(nowMs);
+      return;
+    }
   }
 
   private touch(connection: Flushable): void {

@@ -97,7 +97,7 @@ export const LIMITS = {
     256 * MIB,
     KIB,
     1_000 * MANY,
-    'bytes of messages waiting in all sessions, or not acknowledged; a further one is dropped',
+    'bytes of messages waiting in all sessions, or not acknowledged; a further one is dropped, unless its session holds less than its share',
   ),
   outputBytesMax: limit(
     256 * KIB,

@@ -229,3 +229,16 @@ it('a second CONNECT is a Protocol Error though it names another version [MQTT-3
   client.sendBytes(Buffer.from('101000044d515454090200000000036162630a', 'hex'));
   expect(client.take()).toMatchObject([{ type: 'DISCONNECT', reasonCode: 0x82 }]);
 });
+
+describe('connections that say nothing', () => {
+  it('keep nobody out: the one that has been silent for longest goes', () => {
+    const stage = new CoreStage({ limits: { connectionsMax: 3 } });
+    const connected = stage.connect();
+    const silent = [stage.open(), stage.open()];
+    const next = stage.connect();
+    expect(next.connack.reasonCode).toBe(0);
+    expect(silent.map(({ isEnded }) => isEnded)).toEqual([true, false]);
+    expect(connected.isEnded).toBe(false);
+    expect(stage.core.counters.limitHits.connectionsMax).toBe(1);
+  });
+});
