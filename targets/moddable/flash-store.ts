@@ -8,10 +8,11 @@
  *
  * What a message costs, by NVS's format of 32-byte entries, 126 to a page of flash: 2 entries and one for each 32 bytes
  * of its outbox record (24 bytes, topic, properties, payload) when it is accepted, 1 when it is sent, with QoS 2 1 more
- * at PUBREC; a received QoS 2 message costs 1; removing costs none. With a record of 84 bytes and QoS 1 that is 6
- * entries, 21 messages for each time a page is erased. Moddable's default partition has 6 pages, one of them always
- * free: at 100,000 erasures each, some 10 million messages in the life of the flash. One message a minute wears it out
- * in 20 years, ten a second in 12 days. QoS 0 never comes here.
+ * at PUBREC; a received QoS 2 message costs 1, and nothing when it comes again; removing costs none. With a record of 84
+ * bytes and QoS 1 that is 6 entries, 21 messages for each time a page is erased. Moddable's default partition has 6 pages,
+ * one of them always free, and one is left alone, as the domain's name is in it: at 100,000 erasures each, some 10
+ * million messages in the life of the flash. One message a minute wears it out in 20 years, ten a second in 12 days.
+ * What waits for long makes it less: docs/stores.md. QoS 0 never comes here.
  */
 import { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from '../../src/session/store.ts';
 import type { PersistentStore } from '../../src/session/store.ts';

@@ -160,6 +160,31 @@ describe.each([
     }
   });
 
+  it('keeps a received identifier that comes again, whenever the power goes, and writes nothing', () => {
+    const store = open();
+    store.put(STORED_RECEIVED, 9, record, 0, 0);
+    flash.changesLeft = 0;
+    expect(store.put(STORED_RECEIVED, 9, record, 0, 0)).toBe(true);
+    expect(contentOf(open())).toEqual([[STORED_RECEIVED, 9, []]]);
+    expect(flash.diary).toEqual(['+q9']);
+  });
+
+  it('deletes in order, also what could not be deleted when it should', () => {
+    const store = open();
+    store.put(STORED_MESSAGE, 1, record, 0, 7);
+    store.put(STORED_PROGRESS, 1, Uint8Array.of(0, 7, 1), 0, 3);
+    flash.changesLeft = 0;
+    store.remove(STORED_MESSAGE, 1);
+    expect(store.put(STORED_RECEIVED, 2, record, 0, 0)).toBe(false);
+    flash.changesLeft = 1;
+    store.remove(STORED_PROGRESS, 1);
+    // Without this the message would come back as one that was never sent.
+    expect(contentOf(open())).toEqual([[STORED_PROGRESS, 1, [0, 7, 1]]]);
+    flash.changesLeft = Infinity;
+    expect(store.put(STORED_RECEIVED, 2, record, 0, 0)).toBe(true);
+    expect(contentOf(open())).toEqual([[STORED_RECEIVED, 2, []]]);
+  });
+
   it('says when there is no room', () => {
     const store = open();
     flash.changesLeft = 0;
