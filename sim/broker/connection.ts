@@ -305,8 +305,10 @@ export class ServerConnection implements ClientConnection, Flushable {
     if (this.state === CONNECTED) {
       const dueMs = this.lastReceivedMs + this.keepAliveSeconds * 1500;
       // Not read from is not silent.
-      if (nowMs < dueMs || this.pausedBy !== 0) {
+      if (this.pausedBy !== 0) {
         context.deadlines.set(this.idleDeadline, Math.max(dueMs, nowMs + 1000));
+      } else if (nowMs < dueMs) {
+        context.deadlines.set(this.idleDeadline, dueMs);
       } else {
         this.end(KEEP_ALIVE_TIMEOUT, 'no packet within one and a half times the keep alive', nowMs);
       }

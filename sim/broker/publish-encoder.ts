@@ -31,7 +31,7 @@ export class PublishEncoder {
   begin(message: Message, nowMs: number): void {
     this.message = message;
     this.expirySeconds =
-      message.expiresAtMs === Infinity ? -1 : Math.max(1, Math.ceil((message.expiresAtMs - nowMs) / 1000));
+      message.expiresAtMs === Infinity ? -1 : Math.max(0, Math.ceil((message.expiresAtMs - nowMs) / 1000));
     if (this.areTemplatesUsed) for (const template of this.templates) template.byteLength = 0;
     this.areTemplatesUsed = false;
   }

@@ -117,7 +117,10 @@ export function countLevels(topic: string): number {
   return count;
 }
 
-/** PAYLOAD_FORMAT_INVALID when the payload says that it is UTF-8 and is not (3.3.2.3.2). */
+/** PAYLOAD_FORMAT_INVALID when the payload says that it is UTF-8 and is not (3.3.2.3.2). It may hold U+0000. */
 export function checkPayloadFormat(isText: boolean, bytes: Uint8Array, at: number, end: number): number {
-  return isText && findBadUtf8(bytes, at, end) >= 0 ? PAYLOAD_FORMAT_INVALID : SUCCESS;
+  if (!isText) return SUCCESS;
+  let bad = findBadUtf8(bytes, at, end);
+  while (bad >= 0 && bytes[bad] === 0) bad = findBadUtf8(bytes, bad + 1, end);
+  return bad >= 0 ? PAYLOAD_FORMAT_INVALID : SUCCESS;
 }

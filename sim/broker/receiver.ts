@@ -305,9 +305,9 @@ export class Receiver {
   /** A client id that nobody has [MQTT-3.1.3-6], [MQTT-3.2.2-16]. */
   private makeClientId(): string {
     const { context, sessions } = this.rooms;
-    for (;;) {
+    for (let attempt = 0; ; attempt++) {
       const word = (): string => (context.random() >>> 0).toString(36).padStart(7, '0');
-      const clientId = `auto-${word()}${word()}`;
+      const clientId = `auto-${word()}${word()}${attempt === 0 ? '' : String(attempt)}`;
       if (sessions.get(clientId) === undefined) return clientId;
     }
   }
