@@ -32,7 +32,8 @@ function sideOf(path) {
   if (path.startsWith('test/conformance/server/')) return path.endsWith('.test.ts') ? 'server' : undefined;
   // The broker's own tests look inside it; its conformance is what a client sees of it.
   if (path.startsWith('test/conformance/') || path.startsWith('test/broker/')) return undefined;
-  if (path.startsWith('test/support-tests/')) return undefined; // tests of what tests are made of
+  // Tests of what tests are made of, and of worlds.
+  if (path.startsWith('test/support-tests/') || path.startsWith('test/world/')) return undefined;
   if (/^test\/vectors\/[^/]+\.md$/.test(path)) return 'client';
   return /^test\/.*\.test\.ts$/.test(path) ? 'client' : undefined;
 }
