@@ -1,8 +1,8 @@
 /**
- * Four suites. `unit` needs nothing but this repository. `xs` runs the core on the engine of a board, which it builds
+ * Five suites. `unit` needs nothing but this repository. `xs` runs the core on the engine of a board, which it builds
  * first: docs/xs-engine.md. `brokers` starts real brokers and opens real sockets, one file after the other, because a
  * broker's answer times are part of what its tests look at. `conformance` asks our broker, or the one that MOTEMQ_BROKER
- * names, for every statement of the standard, over sockets.
+ * names, for every statement of the standard, over sockets. `world` runs thousands of worlds: docs/reliability.md.
  */
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
@@ -11,6 +11,7 @@ const xs = ['test/xs/**/*.test.ts'];
 /** With tests of what the brokers' tests are built from: the proxy and the like. They open sockets too. */
 const brokers = ['test/brokers/**/*.test.ts', 'test/support-tests/**/*.test.ts'];
 const conformance = ['test/conformance/**/*.test.ts'];
+const world = ['test/world/seeds.test.ts'];
 
 /** What firmware files import, as it is now instead of as it was built. */
 const resolve = {
@@ -25,7 +26,7 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['test/**/*.test.ts'],
-          exclude: [...xs, ...brokers, ...conformance],
+          exclude: [...xs, ...brokers, ...conformance, ...world],
           // A test that takes long here is one on a busy machine: no test waits by sleeping.
           testTimeout: 20_000,
           hookTimeout: 20_000,
@@ -64,6 +65,16 @@ export default defineConfig({
           testTimeout: 20_000,
           hookTimeout: 20_000,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        resolve,
+        test: {
+          name: 'world',
+          include: world,
+          // It runs threads of its own, on all cores.
+          testTimeout: 180_000,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -18,11 +18,11 @@ export interface ServerEnd {
 
 /** Who watches one end: bytes in the order in which that end sent and received them. */
 export interface EndWatcher {
-  handleSent(bytes: Uint8Array): void;
-  handleReceived(bytes: Uint8Array): void;
+  handleSent: (bytes: Uint8Array) => void;
+  handleReceived: (bytes: Uint8Array) => void;
   /** What there is to send waits for the network. */
-  handleBlocked(): void;
-  handleOver(): void;
+  handleBlocked: () => void;
+  handleOver: () => void;
 }
 
 export class SimConnection implements Link {
@@ -197,9 +197,10 @@ export class SimConnection implements Link {
     this.isClosingLost = true;
   }
 
-  stall(ms: number): void {
-    this.toDevice.stall(ms);
-    this.toServer.stall(ms);
+  /** Nothing arrives for a while, at the device, or the server, or both. */
+  stall(ms: number, where: 'both' | 'device' | 'server'): void {
+    if (where !== 'server') this.toDevice.stall(ms);
+    if (where !== 'device') this.toServer.stall(ms);
   }
 
   /** The device has no power: it hears nothing, and says nothing more; what it sent goes on. */

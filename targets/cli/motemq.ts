@@ -31,6 +31,7 @@ const commands: Record<string, (() => Promise<{ register(program: Command): void
   fleet: () => import('./fleet.ts'),
   passwd: () => import('./passwd.ts'),
   pub: () => import('./pub.ts'),
+  sim: () => import('./sim.ts'),
   sub: () => import('./sub.ts'),
 };
 const asked = commands[process.argv[2]];
