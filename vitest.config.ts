@@ -73,7 +73,7 @@ export default defineConfig({
           name: 'world',
           include: world,
           // It runs threads of its own, on all cores.
-          testTimeout: 180_000,
+          testTimeout: 900_000,
           sequence: { groupOrder: 4 },
         },
       },
