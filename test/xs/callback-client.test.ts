@@ -148,7 +148,8 @@ describeEveryBroker('an XS machine with the callback client', {}, (ground) => {
     await ground.broker.restart();
     proxy.refuse(false);
     expect(await remote.next('connected')).toEqual([0]);
-    const codes = ground.isV5 && ground.isMosquitto ? [OK, NO_MATCHING_SUBSCRIBERS] : [OK, 0];
+    // aedes alone does not say that nobody subscribes to it.
+    const codes = ground.isV5 && !ground.isAedes ? [OK, NO_MATCHING_SUBSCRIBERS] : [OK, 0];
     for (let i = 0; i < 5; i++) expect(await remote.next('published')).toEqual(codes);
     const peer = await ground.connect();
     const messages = await collect(peer, `${topic}/out`, { qos: 1 });
@@ -185,7 +186,7 @@ describeEveryBroker('an XS machine with the callback client', {}, (ground) => {
 
   it('keeps a quiet connection alive, and finds out when it is dead', async () => {
     const proxy = await ground.proxy();
-    const remote = await open(ground, { keepAliveSeconds: 1, pingTimeoutMs: 300 }, proxy.port);
+    const remote = await open(ground, { keepAliveSeconds: 1, pingTimeoutMs: 1000 }, proxy.port);
     const pings = (): number => packetsOf(proxy, 'toClient', 'PINGRESP', 0).length;
     await eventually(() => pings() >= 2, { what: 'two answers to pings', withinMs: 10_000 });
     expect(remote.all('disconnected')).toEqual([]);
