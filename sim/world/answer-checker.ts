@@ -164,8 +164,10 @@ export class AnswerChecker implements PacketWatcher {
 
   private handleCompletion({ packetId, reasonCode }: Packet): void {
     const message = this.received.get(packetId);
+    // The identifier may be another message's by now: this is for a PUBREL that came twice.
+    if (message === undefined || message.releaseCount === 0) return;
     this.received.delete(packetId);
-    if (message === undefined || reasonCode !== PACKET_IDENTIFIER_NOT_FOUND) return;
+    if (reasonCode !== PACKET_IDENTIFIER_NOT_FOUND) return;
     // A second PUBREL says that PUBCOMP was lost: the first one has ended it.
     if (message.isAnswered && message.releaseCount === 1) {
       const text = `PUBREL ${packetId} came, and the client had forgotten it [MQTT-4.3.3-10]`;

@@ -49,7 +49,7 @@ function drawOptions(random: SimRandom, clientId: string): CallbackClientOptions
     will: { topicName: `will/${clientId}`, payload: `gone ${clientId}`, qos: random.below(3) },
     receiveBytes: random.between(160, 1024),
     transmitBytes: random.between(160, 1024),
-    outboxBytes: random.between(1024, 6000),
+    outboxBytes: random.isChance(300) ? random.between(400, 1024) : random.between(1024, 6000),
     callbacksMax: 64,
     receiveMaximum: random.between(1, 16),
     inflightMax: random.between(1, 16),

@@ -207,10 +207,14 @@ export class ServerChecker {
     this.checkSilence(watched);
     this.checkSuperseded(watched);
     const { client } = watched;
-    if (client.current !== watched) return;
     const nowMs = this.surroundings.nowMs();
-    client.endedFromMs = nowMs - ENDING_MS;
-    client.endedToMs = nowMs;
+    if (client.current === watched) {
+      client.endedFromMs = nowMs - ENDING_MS;
+      client.endedToMs = nowMs;
+    } else if (watched.connectMs > 0 && client.current !== null && client.current.overMs < Infinity) {
+      // It had the session, or not: CONNACK did not leave.
+      client.endedToMs = nowMs;
+    }
   }
 
   /** Nobody is waited for much longer than one and a half times the keep alive. */

@@ -116,6 +116,7 @@ export class WireChecker {
       },
       handleOver: () => {
         isOver = true;
+        if (this.isBlocked) this.handleUnanswered();
         this.checkKeepAlive();
         this.isConnected = false;
         for (const other of this.others) other.handleOver();
@@ -131,6 +132,13 @@ export class WireChecker {
   /** The client lost its power: what it had read and not noted, it does not know. */
   handlePowerCut(): void {
     for (const message of this.underWay.values()) message.isUncertain = true;
+  }
+
+  /** There was no room for an answer: a PUBREC may have waited for that, unread, and be gone with the connection. */
+  private handleUnanswered(): void {
+    for (const message of this.underWay.values()) {
+      if (message.isOfConnection && !message.isReleased) message.isUncertain = true;
+    }
   }
 
   // --- What the client sends ---------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import { writeVarint } from '../wire/varint.ts';
 import { backoffMs } from './backoff.ts';
 import {
   CLOSED_FOR_GOOD,
+  CONNECTING,
   IDLE,
   TRANSPORT_CLOSE,
   WAITING,
@@ -93,6 +94,7 @@ function isReconnecting(s: SessionState, cause: number, reasonCode: number): boo
  * the transport, and sets the time of the next attempt. EVENT_DISCONNECTED follows at the next poll.
  */
 export function endConnection(s: SessionState, cause: number, reasonCode: number, nowMs: number): void {
+  if (s.connection === CONNECTING && cause !== CAUSE_REFUSED) s.isConnackMissed = true;
   s.connectAtMs = NEVER;
   s.pingAtMs = NEVER;
   s.pingTimeoutAtMs = NEVER;

@@ -432,7 +432,9 @@ function handleConnack(s: SessionState, nowMs: number): number {
   const isSessionLost = packet.sessionPresent === 0;
   if (isSessionLost) startNewSession(s);
   s.isReplaying = s.inflight.used > 0;
-  s.subscriptions.handleConnected(isSessionLost);
+  // The CONNACK that said 0 may be the one that never came: subscribing once more harms nobody, not subscribing does.
+  s.subscriptions.handleConnected(isSessionLost || s.isConnackMissed);
+  s.isConnackMissed = false;
   s.hasSession = true;
   s.connection = CONNECTED;
   s.connectAtMs = NEVER;

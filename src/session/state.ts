@@ -90,6 +90,8 @@ export class SessionState {
   transportAction: number;
   /** Whether an earlier connection, or a store, left a session worth resuming. */
   hasSession: boolean;
+  /** A CONNECT got no answer since the last CONNACK: a session that the next one calls present may be younger than ours. */
+  isConnackMissed: boolean;
 
   /** Deadlines, milliseconds, NEVER when they do not run: CONNACK must be here; */
   connectAtMs: number;
@@ -227,6 +229,7 @@ export class SessionState {
     this.connection = IDLE;
     this.transportAction = TRANSPORT_NONE;
     this.hasSession = false;
+    this.isConnackMissed = false;
     this.connectAtMs = NEVER;
     this.pingAtMs = NEVER;
     this.pingTimeoutAtMs = NEVER;

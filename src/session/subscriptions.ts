@@ -226,12 +226,13 @@ export class Subscriptions {
   }
 
   /**
-   * A connection was accepted. What was under way has to be sent again; with a new session of the server
-   * (`isSessionLost`) so has what was active.
+   * A connection was accepted. What was under way has to be sent again; with a new session of the server, or one that
+   * may be new (`isSessionDoubted`), so has what was active.
    */
-  handleConnected(isSessionLost: boolean): void {
+  handleConnected(isSessionDoubted: boolean): void {
     for (let at = 0; at < this.end; at = this.next(at)) {
-      if (this.state(at) === SENT || (isSessionLost && this.state(at) === ACTIVE)) this.setState(at, TO_SEND);
+      if (this.state(at) === SENT || (isSessionDoubted && this.state(at) === ACTIVE))
+        this.setState(at, TO_SEND);
     }
   }
 

@@ -157,6 +157,19 @@ describe.each([V5, V3_1_1])('version %i', (protocolVersion) => {
     ]);
   });
 
+  it('makes them again, too, when a CONNACK that may have said so never came', () => {
+    const driver = connected();
+    driver.subscribe(['a', 1]);
+    driver.server({ type: 'SUBACK', packetId: 1, reasonCodes: [1] });
+    driver.cut().skip().cut();
+    driver.sent();
+    expect(reconnect(driver, true)).toMatchObject([
+      { type: 'SUBSCRIBE', subscriptions: [{ topicFilter: 'a', qos: 1 }] },
+    ]);
+    driver.server({ type: 'SUBACK', packetId: 2, reasonCodes: [1] });
+    expect(reconnect(driver, true)).toEqual([]);
+  });
+
   it('may be cut again in the middle of it, any number of times', () => {
     const driver = connected({ transmitBytes: 128 });
     for (let i = 1; i <= 6; i++) driver.publish('t', `message number ${i}`, 1 + (i % 2));

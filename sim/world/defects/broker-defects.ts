@@ -26,7 +26,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
     clause: 'MQTT-4.4.0-1',
     why: 'what was not acknowledged is not sent again on the next connection',
     edits: [{ file: DELIVERIES, find: 'session.resend.push(delivery);', replace: '' }],
-    rules: ['stuck', 'lost', 'unfinished'],
+    rules: ['unfinished', 'stuck', 'lost'],
     seedsMax: 10,
   },
   {
@@ -56,7 +56,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['unfinished'],
-    seedsMax: 30,
+    seedsMax: 100,
   },
   {
     name: 'broker-receive-maximum-one-more',
@@ -77,7 +77,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
     clause: 'MQTT-4.9.0-1',
     why: 'PUBACK does not give back what the Receive Maximum of the client counts',
     edits: [{ file: DELIVERIES, find: 'if (delivery.holdsPlace) session.places--;', replace: '' }],
-    rules: ['stuck', 'lost', 'unfinished'],
+    rules: ['unfinished', 'stuck', 'lost'],
     seedsMax: 10,
   },
   {
@@ -96,8 +96,8 @@ export const BROKER_DEFECTS: readonly Defect[] = [
         replace: '    session.resend.clear();\n    if (session.queuedQos0 === 0) return;',
       },
     ],
-    rules: ['stuck', 'lost', 'unfinished'],
-    seedsMax: 30,
+    rules: ['unfinished', 'stuck', 'lost'],
+    seedsMax: 100,
   },
   {
     name: 'broker-last-in-first-out',
@@ -121,7 +121,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['packet-id', 'stuck', 'lost', 'unfinished', 'accused', 'memory'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
   {
     name: 'broker-qos-not-lowered',
@@ -148,8 +148,8 @@ export const BROKER_DEFECTS: readonly Defect[] = [
         replace: '    session.released.set(packetId, delivery);',
       },
     ],
-    rules: ['qos2-twice', 'qos2', 'packet-id', 'unfinished', 'memory'],
-    seedsMax: 30,
+    rules: ['qos2-twice', 'unfinished', 'qos2', 'packet-id', 'memory'],
+    seedsMax: 10,
   },
   {
     name: 'broker-memory-not-given-back',
@@ -173,7 +173,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['qos2-twice'],
-    seedsMax: 30,
+    seedsMax: 100,
   },
   {
     name: 'broker-received-ids-of-connection',
@@ -187,7 +187,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['qos2-twice'],
-    seedsMax: 30,
+    seedsMax: 100,
   },
   {
     name: 'broker-received-id-not-stored',
@@ -210,7 +210,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['lost', 'stuck', 'qos2-twice', 'subscription', 'qos2', 'unfinished'],
-    seedsMax: 100,
+    seedsMax: 300,
   },
   {
     name: 'broker-alias-above-maximum',
@@ -223,7 +223,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
         replace: 'connection.outgoingAliasMaximum = Math.min(\n      65535,',
       },
     ],
-    rules: ['alias'],
+    rules: ['alias', 'accused'],
     seedsMax: 10,
   },
   {
@@ -237,7 +237,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
         replace: '(this.outgoingAliases ??= (this.rooms as any).shared ??= new Map<string, number>())',
       },
     ],
-    rules: ['accused', 'alias'],
+    rules: ['alias', 'accused'],
     seedsMax: 10,
   },
   {
@@ -252,7 +252,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['accused'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
 
   // --- Sessions ----------------------------------------------------------------------------------------------------
@@ -282,7 +282,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['session-kept', 'session-present', 'subscription'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
   {
     name: 'broker-session-of-connection',
@@ -304,7 +304,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['session-kept'],
-    seedsMax: 30,
+    seedsMax: 300,
   },
   {
     name: 'broker-takeover-forgotten',
@@ -317,7 +317,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
-    rules: ['takeover', 'stuck', 'half-open', 'keep-alive', 'lost', 'will', 'unfinished'],
+    rules: ['takeover', 'will', 'stuck', 'half-open', 'keep-alive', 'lost', 'unfinished'],
     seedsMax: 30,
   },
   {
@@ -332,7 +332,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['server-keep-alive'],
-    seedsMax: 10,
+    seedsMax: 30,
   },
   {
     name: 'broker-keep-alive-early',
@@ -375,7 +375,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
     why: 'the will is published though the client said DISCONNECT',
     edits: [{ file: SESSIONS, find: 'if (reasonCode === SUCCESS) session.will = null;', replace: '' }],
     rules: ['will'],
-    seedsMax: 30,
+    seedsMax: 100,
   },
   {
     name: 'broker-will-twice',
@@ -483,7 +483,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['accused'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
 
   // --- What a broker that died knows -------------------------------------------------------------------------------
@@ -499,7 +499,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['lost', 'stuck'],
-    seedsMax: 100,
+    seedsMax: 30,
   },
   {
     name: 'broker-packet-id-not-stored',
@@ -509,8 +509,8 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       { file: RESTORING, find: 'delivery.packetId = packetId;', replace: 'delivery.packetId = 0;' },
       { file: RESTORING, find: 'if (packetId === 0) deliveries', replace: 'if (!isReleased) deliveries' },
     ],
-    rules: ['dup', 'qos2-twice', 'packet-id', 'unfinished', 'stuck'],
-    seedsMax: 100,
+    rules: ['dup', 'malformed', 'packet-id', 'qos2-twice', 'unfinished', 'stuck'],
+    seedsMax: 30,
   },
   {
     name: 'broker-subscription-not-stored',
@@ -531,7 +531,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
-    rules: ['qos2'],
+    rules: ['qos2-twice', 'qos2'],
     seedsMax: 100,
   },
   {
@@ -573,8 +573,8 @@ export const BROKER_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
-    rules: ['lost', 'stuck', 'unfinished', 'packet-id', 'qos2', 'retained'],
-    seedsMax: 300,
+    rules: ['packet-id', 'order', 'lost', 'stuck', 'unfinished', 'qos2', 'retained'],
+    seedsMax: 100,
   },
   {
     name: 'broker-message-ids-begin-again',
@@ -583,7 +583,17 @@ export const BROKER_DEFECTS: readonly Defect[] = [
     edits: [
       { file: RESTORING, find: 'for (const [id] of state.messages) keeper.startBehind(id);', replace: '' },
     ],
-    rules: ['will', 'retained', 'lost', 'stuck', 'packet-id', 'wrong-topic', 'wrong-qos', 'made-up'],
+    rules: [
+      'retained',
+      'will',
+      'wrong-qos',
+      'qos2-twice',
+      'lost',
+      'stuck',
+      'packet-id',
+      'wrong-topic',
+      'made-up',
+    ],
     seedsMax: 30,
   },
   {
@@ -591,8 +601,8 @@ export const BROKER_DEFECTS: readonly Defect[] = [
     clause: 'docs/broker.md',
     why: 'the store forgets a message with the first of those who refer to it',
     edits: [{ file: KEEPER, find: 'if (message.storeReferences > 0) return;', replace: '' }],
-    rules: ['lost', 'stuck', 'retained', 'exception'],
-    seedsMax: 100,
+    rules: ['retained', 'lost', 'stuck', 'exception'],
+    seedsMax: 10,
   },
   {
     name: 'broker-does-not-wake',
@@ -606,6 +616,6 @@ export const BROKER_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['late-answer', 'stuck', 'unfinished'],
-    seedsMax: 30,
+    seedsMax: 100,
   },
 ];

@@ -62,7 +62,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: '    this.lastPacketId &= 3;\n',
       },
     ],
-    rules: ['packet-id'],
+    rules: ['packet-id', 'store-first'],
     seedsMax: 10,
   },
 
@@ -79,7 +79,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['stuck'],
-    seedsMax: 10,
+    seedsMax: 30,
   },
   {
     name: 'publish-after-pubrec',
@@ -152,8 +152,19 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: '    outbox.markSent(at);\n    if (qos === 1) outbox.free(at);\n',
       },
     ],
-    rules: ['packet-id', 'malformed', 'made-up', 'accused', 'store-first', 'stuck', 'lost'],
-    seedsMax: 30,
+    rules: [
+      'packet-id',
+      'store-leak',
+      'qos2-twice',
+      'qos2',
+      'malformed',
+      'made-up',
+      'accused',
+      'store-first',
+      'stuck',
+      'lost',
+    ],
+    seedsMax: 10,
   },
   {
     name: 'compacting-forgets-slots',
@@ -166,8 +177,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
-    rules: ['packet-id', 'malformed', 'made-up', 'accused', 'store-first', 'stuck'],
-    seedsMax: 100,
+    rules: ['hang', 'packet-id', 'malformed', 'made-up', 'accused', 'store-first', 'stuck'],
+    seedsMax: 300,
   },
   {
     name: 'half-publish-not-ended',
@@ -175,7 +186,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
     why: 'the rest of a PUBLISH that was half sent goes out on the next connection',
     edits: [{ file: ENDING, find: 'if (s.sendRemaining > 0) endHalf(s);', replace: '' }],
     rules: ['malformed', 'accused', 'stuck'],
-    seedsMax: 30,
+    seedsMax: 300,
   },
   {
     name: 'answer-inside-publish',
@@ -188,8 +199,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
-    rules: ['malformed', 'accused'],
-    seedsMax: 30,
+    rules: ['malformed', 'accused', 'made-up'],
+    seedsMax: 300,
   },
 
   // --- Bounds of the server ----------------------------------------------------------------------------------------
@@ -206,7 +217,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['receive-maximum'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
   {
     name: 'receive-maximum-not-replayed',
@@ -220,7 +231,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['receive-maximum'],
-    seedsMax: 100,
+    seedsMax: 30,
   },
   {
     name: 'own-receive-maximum-one-less',
@@ -311,15 +322,15 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['store-first'],
-    seedsMax: 30,
+    seedsMax: 100,
   },
   {
     name: 'received-id-not-restored',
     clause: 'MQTT-4.3.3-10',
     why: 'after a power cut the received packet identifiers are not taken up again',
     edits: [{ file: RESTORING, find: 's.incoming.add(number, AWAIT_PUBREL, 2, 0, 0);', replace: '' }],
-    rules: ['store-leak', 'qos2', 'qos2-twice'],
-    seedsMax: 100,
+    rules: ['qos2', 'store-leak', 'qos2-twice'],
+    seedsMax: 300,
   },
   {
     name: 'received-id-forgotten-on-reconnect',
@@ -332,7 +343,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: 'if (i >= 0) this.remove(i);',
       },
     ],
-    rules: ['store-leak', 'qos2', 'qos2-twice'],
+    rules: ['qos2', 'store-leak', 'qos2-twice'],
     seedsMax: 30,
   },
   {
@@ -346,8 +357,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: 'incoming.remove(i);\n    writeAck(s, PUBREC, packetId, 0, nowMs);',
       },
     ],
-    rules: ['qos2-twice', 'qos2'],
-    seedsMax: 30,
+    rules: ['qos2', 'qos2-twice'],
+    seedsMax: 10,
   },
   {
     name: 'received-id-not-removed',
@@ -360,7 +371,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
-    rules: ['store-leak', 'lost', 'stuck'],
+    rules: ['store-leak', 'early-answer', 'lost', 'stuck'],
     seedsMax: 10,
   },
   {
@@ -375,15 +386,15 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['early-answer'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
   {
     name: 'receive-ring-kept',
     clause: 'MQTT-2.1.3-1',
     why: 'the beginning of a packet is still there when the next connection begins',
     edits: [{ file: SESSION, find: 's.receive.clear();', replace: '' }],
-    rules: ['accused', 'stuck', 'exception'],
-    seedsMax: 30,
+    rules: ['stuck', 'accused', 'exception'],
+    seedsMax: 100,
   },
   {
     name: 'transmit-ring-kept',
@@ -398,8 +409,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       { file: PUMP, find: 'this.session.transmit.clear();', replace: '' },
       { file: PUMP, find: 'else ring.clear();', replace: '' },
     ],
-    rules: ['first-packet', 'malformed', 'accused', 'stuck'],
-    seedsMax: 100,
+    rules: ['malformed', 'first-packet', 'accused', 'stuck'],
+    seedsMax: 30,
   },
 
   // --- The store ---------------------------------------------------------------------------------------------------
@@ -452,8 +463,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: 'if (outbox.end >= 0) return OK;\n    const record = outbox.restore(bytes, at, byteLength);',
       },
     ],
-    rules: ['packet-id', 'store-leak', 'stuck', 'lost', 'unfinished', 'store-first'],
-    seedsMax: 10,
+    rules: ['store-leak', 'packet-id', 'unfinished', 'stuck', 'lost', 'store-first'],
+    seedsMax: 30,
   },
   {
     name: 'tickets-begin-again',
@@ -467,7 +478,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['store-first', 'packet-id', 'stuck', 'lost', 'early', 'store-leak', 'dup', 'retained'],
-    seedsMax: 30,
+    seedsMax: 300,
   },
   {
     name: 'progress-removed-first',
@@ -483,7 +494,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['dup', 'again', 'qos2-twice'],
-    seedsMax: 300,
+    seedsMax: 100,
   },
   {
     name: 'progress-not-removed',
@@ -496,7 +507,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: '  }\n  s.inflight.free(at);',
       },
     ],
-    rules: ['store-leak'],
+    rules: ['store-leak', 'exception'],
     seedsMax: 10,
   },
 
@@ -512,8 +523,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: 'const isSessionLost = !s.hasSession;',
       },
     ],
-    rules: ['subscription', 'dup', 'stuck', 'lost'],
-    seedsMax: 30,
+    rules: ['dup', 'subscription', 'stuck', 'lost'],
+    seedsMax: 100,
   },
   {
     name: 'not-subscribed-again',
@@ -527,7 +538,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['subscription'],
-    seedsMax: 30,
+    seedsMax: 100,
   },
   {
     name: 'not-sent-as-new',
@@ -548,7 +559,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: 's.connect[CONNECT_FLAGS] = isClean || s.hasSession ? flags | CONNECT_CLEAN_START : flags;',
       },
     ],
-    rules: ['session-present', 'lost', 'stuck', 'qos2-twice', 'session-lost'],
+    rules: ['lost', 'qos2-twice', 'session-present', 'stuck', 'session-lost'],
     seedsMax: 10,
   },
 
@@ -593,7 +604,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['half-open', 'stuck'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
   {
     name: 'silence-not-noticed',
@@ -608,7 +619,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['half-open', 'stuck'],
-    seedsMax: 100,
+    seedsMax: 10,
   },
   {
     name: 'no-connect-timeout',
@@ -621,8 +632,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: 's.connectAtMs = NEVER;',
       },
     ],
-    rules: ['stuck', 'half-open', 'late-attempt'],
-    seedsMax: 30,
+    rules: ['half-open', 'stuck', 'late-attempt'],
+    seedsMax: 100,
   },
   {
     name: 'no-backoff',
@@ -664,7 +675,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['late-attempt'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
   {
     name: 'gives-up',
@@ -679,7 +690,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['stuck', 'late-attempt'],
-    seedsMax: 30,
+    seedsMax: 100,
   },
   {
     name: 'timer-lost',
@@ -709,7 +720,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['backoff', 'late-attempt', 'after-close'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
   {
     name: 'writable-ignored',
@@ -722,7 +733,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: 'handleWritable(): void {',
       },
     ],
-    rules: ['keep-alive', 'stuck'],
+    rules: ['stuck', 'session-kept', 'keep-alive'],
     seedsMax: 100,
   },
   {
@@ -731,7 +742,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
     why: 'what did not fit into the receive window is left with the transport',
     edits: [{ file: LINE, find: '} while (hasMore);', replace: '} while (hasMore && nowMs < 0);' }],
     rules: ['after-close', 'unfinished', 'stuck', 'half-open', 'late-answer'],
-    seedsMax: 100,
+    seedsMax: 30,
   },
   {
     name: 'queued-message-overtaken',
@@ -772,8 +783,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
         replace: '',
       },
     ],
-    rules: ['made-up', 'torn', 'accused', 'stuck', 'unfinished', 'early-answer'],
-    seedsMax: 100,
+    rules: ['accused', 'made-up', 'torn', 'stuck', 'unfinished', 'early-answer'],
+    seedsMax: 10,
   },
   {
     name: 'will-not-sent',
@@ -801,7 +812,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['goodbye'],
-    seedsMax: 10,
+    seedsMax: 30,
   },
   {
     name: 'callback-of-another',
@@ -815,6 +826,6 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       },
     ],
     rules: ['early', 'early-subscription'],
-    seedsMax: 30,
+    seedsMax: 10,
   },
 ];

@@ -8,7 +8,7 @@ import { buildTrial } from './patched-world.ts';
 import type { TrialMessage, TrialOrder } from './trial-worker.ts';
 
 /** Milliseconds that one seed may take: what takes longer hangs, in a loop that no checker gets to see the end of. */
-const SEED_MS_MAX = 60_000;
+const SEED_MS_MAX = 20_000;
 
 export interface TrialResult {
   readonly defect: Defect;
