@@ -122,18 +122,10 @@ export function receiveNext(s: SessionState, nowMs: number): number {
       continue;
     }
     // No room for an answer: the packet stays where it is. Back-pressure, never a drop.
-    if (s.transmit.end > 0 && !hasReservedRoom(s)) {
-      s.incompleteByteLength = -1;
-      return EVENT_NONE;
-    }
+    if (s.transmit.end > 0 && !hasReservedRoom(s)) return noteWaiting(s, nowMs);
     const packet = s.packet;
     let kind = s.codec.decode(receive.bytes, receive.start, receive.end, packet);
-    if (kind === NEED_DATA) {
-      const byteLength = receive.byteLength();
-      if (byteLength > s.incompleteByteLength) s.lastReceivedMs = nowMs;
-      s.incompleteByteLength = byteLength;
-      return EVENT_NONE;
-    }
+    if (kind === NEED_DATA) return noteWaiting(s, nowMs);
     s.incompleteByteLength = -1;
     s.lastReceivedMs = nowMs;
     if (kind !== VIOLATION) {
@@ -155,6 +147,14 @@ export function receiveNext(s: SessionState, nowMs: number): number {
     }
     if (s.streamRemaining === 0) receive.consume(packet.end - packet.offset);
   }
+  return EVENT_NONE;
+}
+
+/** What is in the window waits for the server, to send the rest or to read: only more of it shows that the server lives. */
+function noteWaiting(s: SessionState, nowMs: number): number {
+  const byteLength = s.receive.byteLength();
+  if (byteLength > s.incompleteByteLength) s.lastReceivedMs = nowMs;
+  s.incompleteByteLength = byteLength;
   return EVENT_NONE;
 }
 

@@ -115,7 +115,7 @@ export class SessionState {
   pingTimeoutMs: number;
   lastSentMs: number;
   lastReceivedMs: number;
-  /** Bytes of the incomplete packet that the last poll found in the window, -1 when it stopped for another reason. */
+  /** Bytes that the last poll left in the window until the server sends the rest or reads, -1 when it stopped for another reason. */
   incompleteByteLength: number;
 
   nextTicket: number;

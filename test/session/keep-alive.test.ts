@@ -157,6 +157,19 @@ describe.each([V5, V3_1_1])('version %i', (protocolVersion) => {
     expect(driver.sentTypes()).toContain('PUBACK 9');
   });
 
+  it('bytes that wait for room to answer in hold no answer while the ring does not drain [MQTT-3.1.2-22]', () => {
+    const driver = connected({ transmitBytes: 64 });
+    driver.drain(0);
+    while (driver.session.transmit.byteLength() < 40) driver.publish('t', 'x', 1);
+    for (let packetId = 1; packetId < 8; packetId++) {
+      driver.server({ type: 'PUBLISH', topicName: 't', qos: 2, packetId });
+    }
+    expect(driver.session.receive.byteLength()).toBeGreaterThan(0);
+    driver.events();
+    driver.advance(60 * SECONDS);
+    expect(driver.events()[0]).toMatchObject({ event: 'DISCONNECTED', cause: 'PING_TIMEOUT' });
+  });
+
   it('a stalled ring is a dead connection', () => {
     const driver = connected();
     driver.drain(0);
