@@ -112,7 +112,7 @@ export function writePublish(
 ): number {
   let alias = handle === null ? 0 : s.outgoingAliases.choose(handle);
   const isKnown = alias !== 0 && handle !== null && handle.alias === alias;
-  const nameByteLength = isKnown ? 0 : topicByteLength;
+  let nameByteLength = isKnown ? 0 : topicByteLength;
   let remaining = publishRemainingLength(
     s.codec.protocolVersion,
     nameByteLength,
@@ -122,9 +122,13 @@ export function writePublish(
     payloadByteLength,
   );
   let byteLength = packetByteLength(remaining);
-  if (byteLength > s.serverMaximumPacketSize && alias !== 0 && !isKnown) {
-    // Introducing the alias is what makes it too large.
+  // Introducing the alias may be what makes it too large; and what may have to be sent again must fit with its name.
+  if (
+    alias !== 0 &&
+    byteLength + (isKnown && packetId !== 0 ? topicByteLength : 0) > s.serverMaximumPacketSize
+  ) {
     alias = 0;
+    nameByteLength = topicByteLength;
     remaining = publishRemainingLength(
       s.codec.protocolVersion,
       topicByteLength,

@@ -87,6 +87,25 @@ describe('an alias', () => {
     expect(sentTopics(other)).toEqual(['topic=1', '=1']);
   });
 
+  it('is not what makes a message fit that may have to be sent again: that needs room for its name', () => {
+    const driver = new SessionDriver();
+    const handle = driver.session.createTopic('topic');
+    const fitting = driver.publish(handle, 'xxx', 1); // 2 + 7 + 2 + 1 + 3
+    const tooLarge = driver.publish(handle, 'xxxx', 1);
+    driver.publish(handle, '', 1);
+    driver.publish(handle, 'xxxx', 0);
+    driver.open().sent();
+    driver.server({ type: 'CONNACK', properties: { topicAliasMaximum: 5, maximumPacketSize: 15 } });
+    const published = driver.events().filter(({ event }) => event === 'PUBLISHED');
+    const refused = published.filter((one) => 'status' in one && one.status !== 'OK');
+    expect(refused).toMatchObject([{ ticket: tooLarge, status: 'PACKET_TOO_LARGE' }]);
+    expect(fitting).not.toBe(tooLarge);
+    expect(sentTopics(driver)).toEqual(['topic=-', 'topic=1', '=1']);
+    // And while the alias is in force, the other that just fits still does.
+    expect(driver.publish(handle, 'xxx', 1)).toBeGreaterThan(0);
+    expect(sentTopics(driver)).toEqual(['topic=-']);
+  });
+
   it('does not open a way past the checks: what is no QoS and no RETAIN is refused behind an alias, too', () => {
     const driver = connected(5);
     const handle = driver.session.createTopic('topic');
