@@ -1,15 +1,24 @@
 /**
- * AUTH on its way out (4.12): what the application answers with, as a packet.
+ * AUTH (4.12): what the server's means, and what the application answers with, as a packet.
  */
 import { checkRange } from '../assert.ts';
 import { RESERVED_TRANSMIT_BYTES, STRING_BYTES_MAX } from '../limits.ts';
 import { NOT_CONNECTED, NO_SPACE, OK, PACKET_TOO_LARGE } from '../status.ts';
 import { packetByteLength, sectionByteLength } from '../packets/fields.ts';
+import { byteLengthAt } from '../packets/packet.ts';
 import { PropertyWriter } from '../packets/properties.ts';
 import { P_AUTHENTICATION_DATA, P_AUTHENTICATION_METHOD } from '../packets/property-table.ts';
+import { CONTINUE_AUTHENTICATION } from '../packets/reason-codes.ts';
 import { AUTH } from '../packets/types.ts';
-import { CONNECTED } from './connection.ts';
+import {
+  AUTHENTICATION_DATA_WITHOUT_METHOD,
+  AUTHENTICATION_METHOD_CHANGED,
+  UNEXPECTED_PACKET,
+} from '../packets/violations.ts';
+import { isEqualRange } from '../wire/bytes.ts';
+import { CONNECTED, CONNECTING } from './connection.ts';
 import { writeReason } from './ending.ts';
+import { EVENT_AUTHENTICATE, EVENT_AUTHENTICATED } from './event.ts';
 import { noteSent } from './keep-alive.ts';
 import type { SessionState } from './state.ts';
 
@@ -44,4 +53,34 @@ export function writeAuth(
   if (!writeReason(s, AUTH, reasonCode, properties, RESERVED_TRANSMIT_BYTES)) return NO_SPACE;
   noteSent(s, nowMs);
   return OK;
+}
+
+/** Whether the packet names another Authentication Method than CONNECT did [MQTT-4.12.0-5]. */
+export function isMethodChanged(s: SessionState): boolean {
+  const packet = s.packet;
+  if (!packet.has(P_AUTHENTICATION_METHOD)) return false;
+  const method = s.authenticationMethod;
+  const bytes = s.receive.bytes;
+  const at = packet.values[P_AUTHENTICATION_METHOD];
+  if (method === null || byteLengthAt(bytes, at) !== method.length) return true;
+  return !isEqualRange(bytes, at, method, 0, method.length);
+}
+
+/** AUTH came: returns the event that it is, or VIOLATION. */
+export function handleAuth(s: SessionState): number {
+  const packet = s.packet;
+  if (s.authenticationMethod === null) {
+    return packet.refuse(AUTHENTICATION_DATA_WITHOUT_METHOD, packet.offset); // [MQTT-4.12.0-6]
+  }
+  if (isMethodChanged(s)) return packet.refuse(AUTHENTICATION_METHOD_CHANGED, packet.offset);
+  s.event.hasPacket = true;
+  s.event.reasonCode = packet.reasonCode;
+  if (packet.reasonCode === CONTINUE_AUTHENTICATION) {
+    s.event.kind = EVENT_AUTHENTICATE;
+    return EVENT_AUTHENTICATE;
+  }
+  // Before CONNACK it is CONNACK that says it is done.
+  if (s.connection === CONNECTING) return packet.refuse(UNEXPECTED_PACKET, packet.offset);
+  s.event.kind = EVENT_AUTHENTICATED;
+  return EVENT_AUTHENTICATED;
 }

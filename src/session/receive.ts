@@ -3,7 +3,7 @@
  * turned into an event, an answer, or the end of the connection.
  */
 import { NEED_DATA, OK, VIOLATION } from '../status.ts';
-import { NO_BYTES, isEqualRange } from '../wire/bytes.ts';
+import { NO_BYTES } from '../wire/bytes.ts';
 import { CONNECT_FLAGS, CONNECT_KEEP_ALIVE } from '../packets/connect.ts';
 import { byteLengthAt } from '../packets/packet.ts';
 import {
@@ -20,12 +20,7 @@ import {
   P_WILDCARD_SUBSCRIPTION_AVAILABLE,
 } from '../packets/property-table.ts';
 import { PACKET_BYTES_MAX, PING_TIMEOUT_MS_DEFAULT, TWO_BYTE_INTEGER_MAX } from '../limits.ts';
-import {
-  CONTINUE_AUTHENTICATION,
-  PACKET_IDENTIFIER_NOT_FOUND,
-  SUCCESS,
-  UNSPECIFIED_ERROR,
-} from '../packets/reason-codes.ts';
+import { PACKET_IDENTIFIER_NOT_FOUND, SUCCESS, UNSPECIFIED_ERROR } from '../packets/reason-codes.ts';
 import {
   AUTH,
   CONNACK,
@@ -41,7 +36,6 @@ import {
   UNSUBACK,
 } from '../packets/types.ts';
 import {
-  AUTHENTICATION_DATA_WITHOUT_METHOD,
   AUTHENTICATION_METHOD_CHANGED,
   INVALID_TOPIC_ALIAS,
   QOS_NOT_GRANTED,
@@ -51,8 +45,9 @@ import {
   UNEXPECTED_PACKET,
   UNKNOWN_TOPIC_ALIAS,
 } from '../packets/violations.ts';
+import { handleAuth, isMethodChanged } from './authenticating.ts';
 import { keepClientId } from './connecting.ts';
-import { CONNECTED, CONNECTING, isAllowed } from './connection.ts';
+import { CONNECTED, isAllowed } from './connection.ts';
 import {
   ACT_COMPLETE,
   ACT_RELEASE,
@@ -66,8 +61,6 @@ import { endConnection, endForViolation, tellEnd } from './ending.ts';
 import {
   CAUSE_REFUSED,
   CAUSE_SERVER,
-  EVENT_AUTHENTICATE,
-  EVENT_AUTHENTICATED,
   EVENT_CONNECTED,
   EVENT_DISCONNECTED,
   EVENT_MESSAGE,
@@ -126,14 +119,15 @@ export function receiveNext(s: SessionState, nowMs: number): number {
     const packet = s.packet;
     let kind = s.codec.decode(receive.bytes, receive.start, receive.end, packet);
     if (kind === NEED_DATA) return noteWaiting(s, nowMs);
+    const isMessage = packet.type === PUBLISH && s.connection === CONNECTED && kind !== VIOLATION;
+    if (isMessage) {
+      kind = handlePublish(s);
+      if (kind === NEED_DATA) return noteWaiting(s, nowMs);
+    }
     s.incompleteByteLength = -1;
     s.lastReceivedMs = nowMs;
-    if (kind !== VIOLATION) {
-      if (packet.type === PUBLISH && s.connection === CONNECTED) {
-        kind = handlePublish(s);
-        if (kind === EVENT_MESSAGE) return kind;
-      } else kind = handlePacket(s, nowMs);
-    }
+    if (kind === EVENT_MESSAGE) return kind;
+    if (!isMessage && kind !== VIOLATION) kind = handlePacket(s, nowMs);
     if (kind === VIOLATION) {
       endForViolation(s, packet.violation, packet.violationOffset - packet.offset, nowMs);
       return tellEnd(s);
@@ -240,6 +234,7 @@ function admit(s: SessionState): number {
   return EVENT_MESSAGE;
 }
 
+/** EVENT_MESSAGE, EVENT_NONE for a duplicate, HELD, VIOLATION; NEED_DATA as long as a fragment would be empty. */
 function handlePublish(s: SessionState): number {
   const packet = s.packet;
   const event = s.event;
@@ -257,7 +252,7 @@ function handlePublish(s: SessionState): number {
   // Payload that is not there yet, and is none of this event's.
   const missing = packet.end - s.receive.end;
   // The first fragment holds some of it, if there is room for any: two that begin at 0 would look like two messages.
-  if (missing > 0 && missing === packet.payloadByteLength && s.receive.freeByteLength() > 0) return HELD;
+  if (missing > 0 && missing === packet.payloadByteLength && s.receive.freeByteLength() > 0) return NEED_DATA;
   if (qos > 0) {
     const kind = admit(s);
     if (kind !== EVENT_MESSAGE) {
@@ -468,33 +463,4 @@ function startNewSession(s: SessionState): void {
     for (let i = 0; i < s.incoming.count; i++) s.store.remove(STORED_RECEIVED, s.incoming.packetId(i));
   }
   s.incoming.clear();
-}
-
-/** Whether the packet names another Authentication Method than CONNECT did [MQTT-4.12.0-5]. */
-function isMethodChanged(s: SessionState): boolean {
-  const packet = s.packet;
-  if (!packet.has(P_AUTHENTICATION_METHOD)) return false;
-  const method = s.authenticationMethod;
-  const bytes = s.receive.bytes;
-  const at = packet.values[P_AUTHENTICATION_METHOD];
-  if (method === null || byteLengthAt(bytes, at) !== method.length) return true;
-  return !isEqualRange(bytes, at, method, 0, method.length);
-}
-
-function handleAuth(s: SessionState): number {
-  const packet = s.packet;
-  if (s.authenticationMethod === null) {
-    return packet.refuse(AUTHENTICATION_DATA_WITHOUT_METHOD, packet.offset); // [MQTT-4.12.0-6]
-  }
-  if (isMethodChanged(s)) return packet.refuse(AUTHENTICATION_METHOD_CHANGED, packet.offset);
-  s.event.hasPacket = true;
-  s.event.reasonCode = packet.reasonCode;
-  if (packet.reasonCode === CONTINUE_AUTHENTICATION) {
-    s.event.kind = EVENT_AUTHENTICATE;
-    return EVENT_AUTHENTICATE;
-  }
-  // Before CONNACK it is CONNACK that says it is done.
-  if (s.connection === CONNECTING) return packet.refuse(UNEXPECTED_PACKET, packet.offset);
-  s.event.kind = EVENT_AUTHENTICATED;
-  return EVENT_AUTHENTICATED;
 }

@@ -132,6 +132,18 @@ describe.each([V5, V3_1_1])('version %i', (protocolVersion) => {
     expect(driver.events()).toMatchObject([{ cause: 'PING_TIMEOUT' }]);
   });
 
+  it('nor does the head of a message that is larger than the window, however often it is looked at', () => {
+    const driver = connected({ receiveBytes: 64 });
+    driver.advance(20 * SECONDS);
+    const big = driver.encode({ type: 'PUBLISH', topicName: 't', payload: hexOf('x'.repeat(400)) });
+    driver.bytes(big.subarray(0, big.length - 400));
+    for (let second = 0; second < 10; second++) {
+      driver.run();
+      driver.advance(1 * SECONDS);
+    }
+    expect(driver.events()).toMatchObject([{ cause: 'PING_TIMEOUT' }]);
+  });
+
   it('a large message that is still coming puts the end off', () => {
     for (const receiveBytes of [64, 512]) {
       const driver = connected({ receiveBytes });
