@@ -12,7 +12,8 @@ const nodeGlobals = { Buffer: 'readonly', console: 'readonly', process: 'readonl
 const boardGlobals = { device: 'readonly', globalThis: 'readonly', native: 'readonly', trace: 'readonly' };
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/']),
+  // AssemblyScript looks like TypeScript, and is compiled by a compiler of its own.
+  globalIgnores(['dist/', 'coverage/', 'targets/wasm/assembly/']),
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },
 
   // Scripts that run as they are.

@@ -27,6 +27,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/**/*.test.ts'],
           exclude: [...xs, ...brokers, ...conformance, ...world],
+          globalSetup: 'test/targets/wasm/prepare.ts',
           // A test that takes long here is one on a busy machine: no test waits by sleeping.
           testTimeout: 20_000,
           hookTimeout: 20_000,

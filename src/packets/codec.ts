@@ -57,6 +57,11 @@ export interface Codec {
    * Never throws, never reads outside `at` to `end`, allocates nothing.
    */
   decode(bytes: Uint8Array, at: number, end: number, packet: Packet): number;
+  /**
+   * For a codec that looks ahead, before the bytes behind the last packet are replaced by others. Nobody has to say so who
+   * adds bytes behind `end`, or whose next packet is not where the last one ended: the content of a Ring, moved or cleared.
+   */
+  forget?(): void;
 }
 
 /** Flags the fixed header must have, by type; PUBLISH's mean something (2.1.3). */

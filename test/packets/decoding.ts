@@ -10,6 +10,7 @@ import { FROM_ANYONE, FROM_CLIENT, FROM_SERVER, V3_1_1, V5 } from '../../src/pac
 import { violationName, violationText } from '../../src/packets/texts.ts';
 import { violationReasonCode } from '../../src/packets/violations.ts';
 import { NEED_DATA, OK, VIOLATION, statusName } from '../../src/status.ts';
+import { WASM_CODECS } from './wasm-codecs.ts';
 
 /** A codec under test. */
 export interface CodecUnderTest {
@@ -23,6 +24,7 @@ export const CODECS: readonly CodecUnderTest[] = [
     name: 'TypeScript',
     create: (protocolVersion, sender) => new Decoder(protocolVersion, sender, decodeRequest),
   },
+  ...WASM_CODECS,
 ];
 
 export const VERSIONS = [V5, V3_1_1] as const;

@@ -97,6 +97,7 @@ export const NOT_IN_XS: Readonly<Record<string, string>> = {
   'test/sim/': 'the simulator, which runs in Node',
   'test/support-tests/': 'tests of the tests’ own tools, which run in Node',
   'test/targets/node/': 'the Node target',
+  'test/targets/wasm/': 'XS has no WebAssembly',
   'test/xs/': 'they run the machines',
 };
 

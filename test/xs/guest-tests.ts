@@ -35,6 +35,7 @@ const standIns: Plugin = {
   name: 'stand-ins',
   setup(host) {
     host.onResolve({ filter: /^vitest$/ }, () => ({ path: join(GUEST, 'vitest.ts') }));
+    host.onResolve({ filter: /\/wasm-codecs\.ts$/ }, () => ({ path: join(GUEST, 'no-wasm-codecs.ts') }));
     host.onResolve({ filter: /^node:crypto$/ }, () => ({ path: join(GUEST, 'node-crypto.ts') }));
     // For those that import what they do not call here.
     host.onResolve({ filter: /^node:util$/ }, ({ path }) => ({ path, namespace: 'stand-in' }));
