@@ -10,7 +10,7 @@ import { RESERVED_TRANSMIT_BYTES } from '../limits.ts';
 import type { PropertyWriter } from '../packets/properties.ts';
 import { Pump } from '../pump.ts';
 import { WAITING } from '../session/connection.ts';
-import { CAUSE_NONE } from '../session/event.ts';
+import { CAUSE_NONE, EVENT_CONNECTED } from '../session/event.ts';
 import type { SessionEvent } from '../session/event.ts';
 import type { FilterList } from '../session/filter-list.ts';
 import { RECORD_HEAD_BYTES } from '../session/outbox.ts';
@@ -18,7 +18,16 @@ import { Session } from '../session/session.ts';
 import type { SessionOptions } from '../session/options.ts';
 import type { PersistentStore } from '../session/store.ts';
 import type { TopicHandle } from '../session/topic-aliases.ts';
-import { growForConnect, growOutbox, growTransmit, makeSubscriptionRoom, shrink, sizeFor } from './growth.ts';
+import {
+  growForConnect,
+  growForWaiting,
+  growForWritten,
+  growOutbox,
+  growTransmit,
+  makeSubscriptionRoom,
+  shrink,
+  sizeFor,
+} from './growth.ts';
 import type { ClientTransport, Platform } from './platform.ts';
 
 /** A window of its own that a driver keeps between partial packets. */
@@ -26,6 +35,11 @@ const KEPT_WINDOW_BYTES_MAX = 2048;
 /** Why a driver is paused: buffers of the application are full, or its authentication takes its time. */
 export const PAUSED_BY_BUFFERS = 1;
 export const PAUSED_BY_AUTHENTICATION = 2;
+
+/** Transmit rings of this size are lent for as long as something is in them, up to so many. A larger one stays. */
+const LENT_RING_BYTES = 512;
+const LEAST_RING_BYTES = 256;
+const LENT_RINGS_MAX = 4096;
 
 /** The least a session takes for a window, and nothing uses: what is received is lent. */
 const LEAST_WINDOW = new Uint8Array(64);
@@ -75,6 +89,7 @@ export class Driver {
   private timerAtMs = Infinity;
   private ownWindow: Uint8Array = NO_BYTES;
   private readonly window: number;
+  private readonly rings: Uint8Array[] | undefined;
   private readonly transmitBytesMax: number;
   private readonly outboxBytesMax: number;
   /** The overflow option: the session has it only while there is no other way to make room. */
@@ -87,6 +102,9 @@ export class Driver {
     this.window = limits.receiveWindowBytes ?? 65536;
     this.transmitBytesMax = limits.transmitBytesMax ?? 16777216;
     this.outboxBytesMax = limits.outboxBytesMax ?? 16777216;
+    // Who asks for a size gets a ring of that size, to keep.
+    const isLending = limits.transmitBytes === undefined && this.transmitBytesMax >= LENT_RING_BYTES;
+    this.rings = isLending ? platform.rings : undefined;
     this.session = new Session({
       ...options,
       random: options.random ?? platform.random,
@@ -94,7 +112,7 @@ export class Driver {
       event: platform.event,
       buffers: {
         receive: LEAST_WINDOW,
-        transmit: new Uint8Array(limits.transmitBytes ?? 256),
+        transmit: this.rings?.pop() ?? new Uint8Array(limits.transmitBytes ?? LEAST_RING_BYTES),
         outbox: limits.outboxBytes === undefined ? NO_BYTES : new Uint8Array(limits.outboxBytes),
         subscriptions: NO_BYTES,
       },
@@ -113,6 +131,7 @@ export class Driver {
 
   /** Begins to connect. */
   connect(): void {
+    this.takeRing();
     growForConnect(this.session, this.transmitBytesMax);
     this.session.connect(this.platform.nowMs());
     this.run();
@@ -138,13 +157,18 @@ export class Driver {
       return;
     }
     platform.isPolling = true;
+    this.takeRing();
+    growForWaiting(this.session, this.transmitBytesMax);
+    const bytesOut = this.transport.bytesOut;
     try {
       this.pump.run(platform.nowMs());
     } finally {
       platform.isPolling = false;
     }
+    growForWritten(this.session, this.transport.bytesOut - bytesOut, this.transmitBytesMax);
     this.keepRest();
     shrink(this.session);
+    this.returnRing();
     if (this.onIdle !== undefined && !this.hasUnsent()) this.onIdle();
   }
 
@@ -195,6 +219,7 @@ export class Driver {
     if (payloadByteLength >= session.state.serverMaximumPacketSize && session.isConnected()) {
       return PACKET_TOO_LARGE;
     }
+    this.takeRing();
     const byteLength = topicName.length + payloadByteLength + (properties?.byteLength ?? 0) + 32;
     if (session.transmit.freeByteLength() < byteLength + RESERVED_TRANSMIT_BYTES) {
       // Room is made by larger storage while that is small, then by writing what is there.
@@ -225,6 +250,7 @@ export class Driver {
 
   /** Session.subscribe, with room made for the filters. */
   subscribe(list: FilterList, identifier: number, userProperties: PropertyWriter | null): number {
+    this.takeRing();
     makeSubscriptionRoom(this.session, list, userProperties, this.transmitBytesMax);
     const ticket = this.session.subscribe(list, identifier, userProperties);
     this.defer();
@@ -233,6 +259,7 @@ export class Driver {
 
   /** Session.unsubscribe, likewise. */
   unsubscribe(list: FilterList, userProperties: PropertyWriter | null): number {
+    this.takeRing();
     makeSubscriptionRoom(this.session, list, userProperties, this.transmitBytesMax);
     const ticket = this.session.unsubscribe(list, userProperties);
     this.defer();
@@ -242,6 +269,7 @@ export class Driver {
   /** Session.setAuthenticationData, with room made for CONNECT. */
   setAuthenticationData(data: Uint8Array | null): void {
     this.session.setAuthenticationData(data);
+    this.takeRing();
     growForConnect(this.session, this.transmitBytesMax);
   }
 
@@ -249,6 +277,7 @@ export class Driver {
   authenticate(data: Uint8Array | null, isAnew: boolean): number {
     const session = this.session;
     const byteLength = (session.state.authenticationMethod?.length ?? 0) + (data?.length ?? 0) + 32;
+    this.takeRing();
     growTransmit(session, byteLength, this.transmitBytesMax);
     const nowMs = this.platform.nowMs();
     const status = isAnew ? session.reauthenticate(data, nowMs) : session.authenticate(data, nowMs);
@@ -257,6 +286,7 @@ export class Driver {
   }
 
   disconnect(reasonCode: number, sessionExpirySeconds: number): void {
+    this.takeRing();
     this.session.disconnect(reasonCode, sessionExpirySeconds, this.platform.nowMs());
     this.resumeAll();
     this.run();
@@ -323,6 +353,8 @@ export class Driver {
   // What the pump reports.
 
   handleEvent(event: SessionEvent): void {
+    // What waited goes out next.
+    if (event.kind === EVENT_CONNECTED) growForWaiting(this.session, this.transmitBytesMax);
     this.owner.handleEvent(event);
   }
 
@@ -352,6 +384,8 @@ export class Driver {
     const platform = this.platform;
     const wasPolling = platform.isPolling;
     platform.isPolling = true;
+    this.takeRing();
+    growForConnect(this.session, this.transmitBytesMax);
     try {
       call(platform.nowMs());
     } finally {
@@ -362,6 +396,22 @@ export class Driver {
       this.defer();
     }
     this.keepRest();
+    this.returnRing();
+  }
+
+  /** Before anything is written: a transmit ring that was given back is replaced by another one. */
+  private takeRing(): void {
+    const ring = this.session.transmit;
+    if (ring.bytes.length === 0) ring.bytes = this.rings?.pop() ?? new Uint8Array(LENT_RING_BYTES);
+  }
+
+  /** A small ring with nothing in it is any connection's until there is something to write again. */
+  private returnRing(): void {
+    const { rings } = this;
+    const ring = this.session.transmit;
+    if (rings === undefined || ring.bytes.length > LENT_RING_BYTES || ring.end > ring.start) return;
+    if (rings.length < LENT_RINGS_MAX && ring.bytes.length === LENT_RING_BYTES) rings.push(ring.bytes);
+    ring.bytes = NO_BYTES;
   }
 
   /** What is left of lent bytes is copied: the lender wants them back. An empty window gives back its own storage. */

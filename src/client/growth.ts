@@ -9,7 +9,7 @@ import type { FilterList } from '../session/filter-list.ts';
 import type { Session } from '../session/session.ts';
 
 /** From here on what was written goes out at once instead of at the end of the turn. */
-export const FLUSH_BYTES = 32768;
+export const FLUSH_BYTES = 65536;
 /** A transmit ring or outbox that is kept although it is empty. */
 const KEPT_BUFFER_BYTES_MAX = 1048576;
 const LEAST_BYTES = 512;
@@ -38,6 +38,23 @@ export function growTransmit(session: Session, byteLength: number, bytesMax: num
   if (size <= ring.bytes.length || needed > bytesMax) return false;
   session.replaceTransmit(new Uint8Array(sizeFor(size, LEAST_BYTES)));
   return true;
+}
+
+/** Makes the transmit ring large enough for what waits in the outbox to go out in few writes, on a connection that is up. */
+export function growForWaiting(session: Session, bytesMax: number): void {
+  const { outbox } = session.state;
+  const byteLength = outbox.end - outbox.start;
+  if (byteLength > session.transmit.bytes.length && session.isConnected()) {
+    growForWritten(session, byteLength, bytesMax);
+  }
+}
+
+/** Makes the transmit ring larger after one turn of the event loop wrote `byteLength` bytes and filled it more than once. */
+export function growForWritten(session: Session, byteLength: number, bytesMax: number): void {
+  const { length } = session.transmit.bytes;
+  if (byteLength <= length || length >= FLUSH_BYTES) return;
+  const size = sizeFor(Math.min(byteLength, FLUSH_BYTES), LEAST_BYTES);
+  if (size <= bytesMax) session.replaceTransmit(new Uint8Array(size));
 }
 
 /** Makes the outbox larger, by `byteLength` at least and twice as a rule; or returns false. */

@@ -2,6 +2,7 @@
  * Received messages as objects of their own, and the properties of packets as plain values.
  */
 import { decodeText as decodeAnyText } from '../wire/text.ts';
+import { varintByteLength } from '../wire/varint.ts';
 import type { Packet } from '../packets/packet.ts';
 import { Property, readProperty } from '../packets/properties.ts';
 import {
@@ -85,8 +86,17 @@ const KEYS: Record<number, keyof PacketProperties | undefined> = {
   [P_SHARED_SUBSCRIPTION_AVAILABLE]: 'sharedSubscriptionAvailable',
 };
 
+const ONLY_SUBSCRIPTION_IDENTIFIER = 1 << P_SUBSCRIPTION_IDENTIFIER;
+
 /** The properties of a decoded packet, copied out of `bytes`. */
 export function readProperties(packet: Packet, bytes: Uint8Array): PacketProperties {
+  if (packet.present === ONLY_SUBSCRIPTION_IDENTIFIER) {
+    const value = packet.values[P_SUBSCRIPTION_IDENTIFIER];
+    // Nothing but the identifier of one subscription: what nearly every message has.
+    if (packet.propertiesEnd - packet.propertiesOffset === 1 + varintByteLength(value)) {
+      return { subscriptionIdentifiers: [value] };
+    }
+  }
   const result: PacketProperties = {};
   if (packet.present === 0) return result;
   // Not one for all: what a preloaded module holds is frozen.

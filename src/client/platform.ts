@@ -49,6 +49,8 @@ export interface Platform {
   event: SessionEvent;
   /** Names heard before, likewise. */
   readonly topicNames: TopicNames;
+  /** Small transmit rings that nobody uses at the moment, likewise; without it every connection keeps its own. */
+  readonly rings?: Uint8Array[];
   /** Whether one of those sessions is being polled now. */
   isPolling: boolean;
 }

@@ -68,13 +68,17 @@ export class Routes {
     identifiers: readonly number[] | undefined,
     found: Subscription[],
   ): void {
-    found.length = 0;
-    for (const identifier of identifiers ?? []) {
-      for (const route of this.byIdentifier.get(identifier) ?? [])
-        addHolders(route, name, at, byteLength, found);
+    // Setting the length of an array is a call into the engine; taking off what is there is not.
+    while (found.length > 0) found.pop();
+    if (identifiers !== undefined) {
+      for (let i = 0; i < identifiers.length; i++) {
+        const routes = this.byIdentifier.get(identifiers[i]);
+        if (routes === undefined) continue;
+        for (let k = 0; k < routes.length; k++) addHolders(routes[k], name, at, byteLength, found);
+      }
+      // With those of an earlier life of the session, the filters decide, as without any.
+      if (found.length > 0) return;
     }
-    // Without identifiers, or with those of an earlier life of the session, the filters decide.
-    if (found.length > 0) return;
     for (const route of this.byFilter.values()) addHolders(route, name, at, byteLength, found);
   }
 

@@ -107,8 +107,16 @@ export class Inflight {
     this.slots[at + ON_WIRE] = 0;
   }
 
-  /** Position of the slot of `packetId`, or -1. Acknowledgements come in order, so the first is the likely one. */
+  /**
+   * Position of the slot of `packetId`, or -1. Identifiers are taken in order, so the likely one is as far behind the first
+   * slot as the identifier is behind its; else all are looked at, the first first.
+   */
   find(packetId: number): number {
+    const distance = packetId - this.slots[this.first * SLOT_STRIDE + PACKET_ID];
+    if (distance >= 0 && distance < this.count) {
+      const at = this.position(distance);
+      if (this.slots[at + PACKET_ID] === packetId && this.slots[at + STATE] !== SLOT_FREE) return at;
+    }
     for (let n = 0; n < this.count; n++) {
       const at = this.position(n);
       if (this.slots[at + PACKET_ID] === packetId && this.slots[at + STATE] !== SLOT_FREE) return at;

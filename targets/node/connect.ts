@@ -93,13 +93,32 @@ function credential(text: string): string | undefined {
   }
 }
 
+/** What a URL says of a server: read once for all who connect to it one after the other, as a fleet's clients do. */
+interface Server {
+  readonly url: string;
+  readonly platform: NodePlatform;
+  readonly userName: string | undefined;
+  readonly password: string | undefined;
+}
+
+let lastServer: Server | undefined;
+
+function serverOf(url: string, options: ConnectOptions): Server {
+  const isPlain = options.tls === undefined && options.headers === undefined;
+  if (isPlain && lastServer?.url === url) return lastServer;
+  const platform = new NodePlatform(transportTo(url, options));
+  const { username, password } = parseUrl(url);
+  const server = { url, platform, userName: credential(username), password: credential(password) };
+  // What a server is told of its clients is not kept longer than they are.
+  if (isPlain && server.userName === undefined && server.password === undefined) lastServer = server;
+  return server;
+}
+
 /** Makes a client that begins to connect at once and never gives up, unless told to; failures are its events. */
 export function createClient(url: string, options: ConnectOptions = {}): Client {
-  const factory = transportTo(url, options);
-  const parsed = parseUrl(url);
-  const userName = credential(parsed.username);
-  const password = credential(parsed.password);
-  return new Client(new NodePlatform(factory), {
+  const { platform, userName, password } = serverOf(url, options);
+  if (userName === undefined && password === undefined) return new Client(platform, options);
+  return new Client(platform, {
     ...options,
     userName: options.userName ?? userName,
     password: options.password ?? password,

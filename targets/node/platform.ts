@@ -13,6 +13,7 @@ class Turn {
   readonly packet = new Packet();
   readonly event = new SessionEvent(this.packet);
   readonly topicNames = new TopicNames();
+  readonly rings: Uint8Array[] = [];
   isPolling = false;
   private waiting: Deferred[] = [];
   private spare: Deferred[] = [];
@@ -53,6 +54,7 @@ export class NodePlatform implements Platform {
   readonly packet = turn.packet;
   readonly event = turn.event;
   readonly topicNames = turn.topicNames;
+  readonly rings = turn.rings;
   readonly createTransport: TransportFactory;
   readonly random = systemRandom;
 

@@ -6,6 +6,7 @@ import * as net from 'node:net';
 import * as tls from 'node:tls';
 import type { ClientTransport, TransportReceiver } from '../../src/client/platform.ts';
 import type { Ring } from '../../src/wire/ring.ts';
+import { PAUSE_MS, ReadPacer } from './read-pacer.ts';
 
 /** Where to connect, and how. */
 export type SocketTarget =
@@ -17,6 +18,9 @@ const sharedReadBuffer = new Uint8Array(65536);
 
 /** How long a closed socket may wait for the other side to close, too, before it is destroyed. */
 const LINGER_MS = 1000;
+
+/** Reads of a connection before anybody asks how often they come. */
+const READS_BEFORE_PACING = 64;
 
 /** A socket that knows whose it is, so that thousands of them can share their listeners. */
 interface LinkedSocket extends net.Socket {
@@ -36,6 +40,32 @@ function handleClosed(this: LinkedSocket): void {
   this.transport?.handleClosed(this, this.failure);
 }
 
+function handleRead(this: LinkedSocket, byteLength: number): boolean {
+  return this.transport === undefined || this.transport.handleRead(this, byteLength);
+}
+
+/** One for all sockets: Node calls the callback on the socket that was read. */
+const onread = { buffer: sharedReadBuffer, callback: handleRead };
+
+/** Storage for transmit rings whose own is still being written, kept for the next one, whoever that is. */
+const spares: Uint8Array[] = [];
+const SPARES_MAX = 8;
+/** Smaller ones are as cheap to make anew. */
+const SPARE_BYTES_MIN = 16384;
+
+function takeSpare(byteLength: number): Uint8Array {
+  const at = spares.findIndex(({ length }) => length === byteLength);
+  return at < 0 ? new Uint8Array(byteLength) : spares.splice(at, 1)[0];
+}
+
+function keepSpare(bytes: Uint8Array): void {
+  if (bytes.length >= SPARE_BYTES_MIN && spares.length < SPARES_MAX) spares.push(bytes);
+}
+
+function endPause(transport: SocketTransport): void {
+  transport.endPause();
+}
+
 export class SocketTransport implements ClientTransport {
   bytesOut = 0;
   bytesIn = 0;
@@ -43,7 +73,12 @@ export class SocketTransport implements ClientTransport {
   private readonly receiver: TransportReceiver;
   private socket: LinkedSocket | undefined = undefined;
   isCongested = false;
+  /** The ring's storage that the socket still looks at. */
+  private leaving: Uint8Array | undefined = undefined;
   private isReady = false;
+  private isReadingPaused = false;
+  private readCount = 0;
+  private pacer: ReadPacer | undefined = undefined;
 
   constructor(target: SocketTarget, receiver: TransportReceiver) {
     this.target = target;
@@ -53,16 +88,6 @@ export class SocketTransport implements ClientTransport {
   open(): void {
     const { host, port, tls: tlsOptions } = this.target;
     let socket: LinkedSocket;
-    const onread = {
-      buffer: sharedReadBuffer,
-      callback: (byteLength: number, buffer: Uint8Array): boolean => {
-        if (this.socket === socket) {
-          this.bytesIn += byteLength;
-          this.receiver.handleBytes(buffer, 0, byteLength);
-        }
-        return true;
-      },
-    };
     if (tlsOptions === undefined) {
       // Small packets must not wait for the acknowledgement of the ones before.
       socket = net.connect({ host, port, noDelay: true, onread });
@@ -75,6 +100,8 @@ export class SocketTransport implements ClientTransport {
     this.socket = socket;
     this.isReady = false;
     this.isCongested = false;
+    this.isReadingPaused = false;
+    this.leaving = undefined; // the last socket's
     socket.transport = this;
     socket.on('error', handleError);
     socket.on('close', handleClosed);
@@ -85,6 +112,14 @@ export class SocketTransport implements ClientTransport {
     if (this.socket !== socket) return; // one that was closed meanwhile
     this.isReady = true;
     this.receiver.handleOpened();
+  }
+
+  /** Bytes are in the shared buffer. Returns whether to go on reading. For the socket's listeners only. */
+  handleRead(socket: net.Socket, byteLength: number): boolean {
+    if (this.socket !== socket) return true;
+    this.bytesIn += byteLength;
+    this.receiver.handleBytes(sharedReadBuffer, 0, byteLength);
+    return !this.isPauseDue(byteLength);
   }
 
   /** The socket is gone. For the socket's listeners only. */
@@ -113,15 +148,18 @@ export class SocketTransport implements ClientTransport {
       ring.consume(byteLength); // the kernel has it all
       return;
     }
-    // The socket still looks at the bytes: they are its now, and the ring goes on in new ones.
+    // The socket still looks at the bytes: they are its until they are written, and the ring goes on in others.
     this.isCongested = true;
-    ring.bytes = new Uint8Array(bytes.length);
+    this.leaving = bytes;
+    ring.bytes = takeSpare(bytes.length);
     ring.clear();
   }
 
   private readonly handleWritten = (): void => {
     if (!this.isCongested || this.socket === undefined || this.socket.writableLength > 0) return;
     this.isCongested = false;
+    if (this.leaving !== undefined) keepSpare(this.leaving);
+    this.leaving = undefined;
     this.receiver.handleWritable();
   };
 
@@ -146,11 +184,33 @@ export class SocketTransport implements ClientTransport {
     });
   }
 
+  /** Bytes were read: whether reading is to stop for a moment. It goes on by itself. */
+  private isPauseDue(byteLength: number): boolean {
+    // A chunk that filled the buffer has more behind it.
+    if (byteLength === sharedReadBuffer.length || this.target.tls !== undefined) return false;
+    if (this.pacer === undefined) {
+      // Most connections never read often enough to need one.
+      this.readCount++;
+      if (this.readCount < READS_BEFORE_PACING) return false;
+      this.pacer = new ReadPacer(performance.now());
+    }
+    if (!this.pacer.handleRead(byteLength, performance.now()) || this.socket === undefined) return false;
+    setTimeout(endPause, PAUSE_MS, this);
+    return true;
+  }
+
+  /** The moment is over. For the timer only. */
+  endPause(): void {
+    if (!this.isReadingPaused) this.socket?.resume();
+  }
+
   pauseReading(): void {
+    this.isReadingPaused = true;
     this.socket?.pause();
   }
 
   resumeReading(): void {
+    this.isReadingPaused = false;
     this.socket?.resume();
   }
 }

@@ -21,6 +21,7 @@ export const IN_XS = {
     'test/session/connack.test.ts',
     'test/session/connect.test.ts',
     'test/session/disconnect.test.ts',
+    'test/session/inflight.test.ts',
     'test/session/keep-alive.test.ts',
     'test/session/outbox.test.ts',
     'test/session/publish.test.ts',
