@@ -19,9 +19,15 @@ export interface Measured {
   readonly perSecond: number[];
 }
 
-const ROUNDS = 15;
-const ROUND_MS = 40;
-const WARM_UP_MS = 250;
+/** How long to measure. */
+export interface Patience {
+  readonly rounds: number;
+  /** Of one contender in one round, about. */
+  readonly roundMs: number;
+  readonly warmUpMs: number;
+}
+
+const PATIENCE: Patience = { rounds: 15, roundMs: 40, warmUpMs: 250 };
 
 /** Results go here, so that no work is without effect. */
 export const sink = { sum: 0 };
@@ -33,22 +39,22 @@ function timed(work: Work, count: number): number {
 }
 
 /** Runs `work` until the engine has made of it what it will, and finds how often it runs in one round. */
-function warmUp(work: Work): number {
+function warmUp(work: Work, { roundMs, warmUpMs }: Patience): number {
   let count = 16;
   let totalMs = 0;
   for (;;) {
     const ms = timed(work, count);
     totalMs += ms;
-    if (totalMs >= WARM_UP_MS && ms >= ROUND_MS / 4) return Math.ceil((count * ROUND_MS) / ms);
-    if (ms < ROUND_MS) count *= 2;
+    if (totalMs >= warmUpMs && ms >= roundMs / 4) return Math.ceil((count * roundMs) / ms);
+    if (ms < roundMs) count *= 2;
   }
 }
 
 /** Measures the contenders in turns, each round beginning with another one. */
-export function measure(contenders: readonly Contender[]): Measured[] {
-  const counts = contenders.map(({ work }) => warmUp(work));
+export function measure(contenders: readonly Contender[], patience: Patience = PATIENCE): Measured[] {
+  const counts = contenders.map(({ work }) => warmUp(work, patience));
   const measured = contenders.map(({ name }) => ({ name, perSecond: [] as number[] }));
-  for (let round = 0; round < ROUNDS; round++) {
+  for (let round = 0; round < patience.rounds; round++) {
     for (let turn = 0; turn < contenders.length; turn++) {
       const index = (round + turn) % contenders.length;
       const ms = timed(contenders[index].work, counts[index]);
@@ -69,4 +75,55 @@ export function spread(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const quarter = sorted.length >> 2;
   return (sorted[sorted.length - 1 - quarter] - sorted[quarter]) / median(sorted);
+}
+
+const CALIBRATION_TURNS = 20_000_000;
+
+/** How much the machine's own doings change what is measured: spreads, as parts of the median. */
+export interface Noise {
+  readonly rounds: number;
+  readonly medianMs: number;
+  /** Of processor time, and of the time by the clock. */
+  readonly cpu: number;
+  readonly clock: number;
+}
+
+/**
+ * A loop that is always the same, run once a round: how much its time varies says how much the machine does to whatever
+ * is measured on it.
+ */
+export class Calibration {
+  private readonly cpuMs: number[] = [];
+  private readonly ms: number[] = [];
+
+  run(): void {
+    const before = process.cpuUsage();
+    const startedMs = performance.now();
+    let word = 1;
+    for (let turn = 0; turn < CALIBRATION_TURNS; turn++)
+      word = (Math.imul(word, 1_664_525) + 1_013_904_223) | 0;
+    sink.sum = (sink.sum + word) | 0;
+    this.ms.push(performance.now() - startedMs);
+    const { user, system } = process.cpuUsage(before);
+    this.cpuMs.push((user + system) / 1000);
+  }
+
+  /** Undefined before the first run. */
+  noise(): Noise | undefined {
+    const { cpuMs, ms } = this;
+    if (ms.length === 0) return undefined;
+    return { rounds: ms.length, medianMs: median(cpuMs), cpu: spread(cpuMs), clock: spread(ms) };
+  }
+}
+
+/** Of the whole run: the rounds of all benches. */
+export const calibration = new Calibration();
+
+/** One line about `noise`. */
+export function noiseText({ rounds, medianMs, cpu, clock }: Noise): string {
+  const percent = (part: number): string => `${(part * 100).toFixed(0)} %`;
+  return (
+    `noise of the machine: over ${rounds} rounds the middle half of a fixed loop of ${medianMs.toFixed(0)} ms was ` +
+    `${percent(cpu)} apart in processor time, ${percent(clock)} by the clock`
+  );
 }

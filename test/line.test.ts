@@ -346,18 +346,18 @@ describe('closing', () => {
 });
 
 describe('restoring', () => {
-  function storeOf(...payloads: string[]): { put(): boolean; remove(): void; each: any } {
+  function storeOf(...payloads: string[]): { put(): boolean; remove(): boolean; each: any } {
     const records: Uint8Array[] = [];
     const kept = new Bench({
       store: {
         put: (_, __, bytes, at, byteLength) => records.push(bytes.slice(at, at + byteLength)) > 0,
-        remove: () => undefined,
+        remove: () => true,
       },
     });
     for (const payload of payloads) expect(kept.publish(payload, 1)).toBeGreaterThan(0);
     return {
       put: () => true,
-      remove: () => undefined,
+      remove: () => true,
       each: (visit: (kind: number, number: number, bytes: Uint8Array) => void) =>
         records.forEach((bytes, i) => visit(STORED_MESSAGE, i + 1, bytes)),
     };

@@ -61,7 +61,9 @@ const ROOMS: Record<string, string[]> = {
   'sim/broker': [...BELOW_SESSION, 'src/scram', 'targets'],
   // Knows nothing of MQTT: it runs what it is given.
   'sim/xs': [],
-  'sim/world': ['src', 'targets', 'sim/broker'],
+  // Runs in Node only, and in real time.
+  'sim/world/real': ['src', 'targets', 'sim/world'],
+  'sim/world': ['src', 'targets', 'sim/broker', 'sim/xs'],
   'sim/fleet': ['src', 'targets', 'sim/world', 'sim/broker', 'sim/xs'],
   sim: ['src', 'targets'],
 

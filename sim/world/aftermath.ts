@@ -2,8 +2,8 @@
  * What must be over when a world has been well for long enough: nothing under way at either end, nothing kept that nobody
  * will ask for, and each side of every connection knowing of the other. Looks; changes nothing.
  */
-import type { SessionView } from '../broker/core.ts';
 import type { AnswerChecker } from './answer-checker.ts';
+import type { SessionRest } from './broker-process.ts';
 import type { ServerChecker } from './server-checker.ts';
 import type { SimDevice } from './sim-device.ts';
 import type { StoreWatch } from './store-watch.ts';
@@ -21,7 +21,7 @@ export type Finding = readonly [rule: string, text: string];
 /** What is not over with a device, or null. `view` is what the broker has of it. */
 export function findRest(
   { device, answers, kept }: WatchedDevice,
-  view: SessionView | undefined,
+  view: SessionRest | undefined,
   server: ServerChecker,
 ): Finding | null {
   const { clientId, topicFilters } = device.plan;
@@ -40,8 +40,9 @@ export function findRest(
   }
   if (queuedBytes !== 0)
     return ['memory', `the broker reckons ${queuedBytes} bytes for ${clientId}, of no message`];
-  const waiting = device.client?.session.state.incoming.count ?? 0;
+  const waiting = device.receivedIds().filter((packetId) => !kept.isStale(packetId)).length;
   if (waiting > 0) return ['memory', `${clientId} holds ${waiting} received packet identifiers`];
-  if (kept.size > 0) return ['store-leak', `the store of ${clientId} holds ${kept.size} records of nothing`];
+  const { restCount } = kept;
+  if (restCount > 0) return ['store-leak', `the store of ${clientId} holds ${restCount} records of nothing`];
   return null;
 }

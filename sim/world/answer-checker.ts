@@ -14,6 +14,7 @@ import {
   PUBREC,
   PUBREL,
 } from '../../src/packets/types.ts';
+import { STORED_RECEIVED } from '../../src/session/store.ts';
 import { nameOf, type PacketWatcher } from './packet-stream.ts';
 import type { StoreWatch } from './store-watch.ts';
 
@@ -70,6 +71,11 @@ export class AnswerChecker implements PacketWatcher {
   /** Whether the server has said that it has this message, so that the application may be told; asked once. */
   takeDone(name: string): boolean {
     return this.done.delete(name);
+  }
+
+  /** The server has forgotten what it sent under this identifier, and uses it for another message. */
+  forgive(packetId: number): void {
+    this.received.delete(packetId);
   }
 
   /** What is not completed in either direction, in words, or null. */
@@ -157,7 +163,7 @@ export class AnswerChecker implements PacketWatcher {
     message.isAnswered = true;
     handleReceipt(message.name);
     // Said once more, it may leave when PUBREL has come for the first.
-    if (message.releaseCount === 0 && !store.received.has(packetId)) {
+    if (message.releaseCount === 0 && !store.has(STORED_RECEIVED, packetId)) {
       report('store-first', `PUBREC ${packetId}, and no store knows of it [MQTT-4.3.3-10]`);
     }
   }

@@ -5,6 +5,7 @@
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import type { BrokerKind } from './broker-process.ts';
 import { FAULT_NAMES, type FaultKind } from './faults.ts';
 import { runWorld, type WorldOptions, type WorldResult } from './world.ts';
 
@@ -16,6 +17,7 @@ export interface CampaignOptions {
   readonly devices?: number | undefined;
   readonly durationMs?: number | undefined;
   readonly faultKinds?: readonly FaultKind[] | undefined;
+  readonly broker?: BrokerKind | undefined;
   /** How many threads; 0: none but this. Default: as many as there are cores, and seeds. */
   readonly workers?: number | undefined;
   /** What a thread runs: campaign-worker, built. Default: that beside this file, or null, no threads, if this is not built. */
@@ -38,6 +40,8 @@ export interface Totals {
   seeds: number;
   /** Seeds in which a rule was broken. */
   failed: number;
+  /** Seeds whose broker was the naive one. */
+  naiveSeeds: number;
   virtualMs: number;
   messages: number;
   arrivals: number;
@@ -88,6 +92,7 @@ export function noTotals(): Totals {
   return {
     seeds: 0,
     failed: 0,
+    naiveSeeds: 0,
     virtualMs: 0,
     messages: 0,
     arrivals: 0,
@@ -112,6 +117,7 @@ const SUMMED = [
 
 export function addResult(totals: Totals, result: WorldResult): void {
   totals.seeds++;
+  if (result.broker === 'naive') totals.naiveSeeds++;
   for (const name of SUMMED) totals[name] += result[name];
   for (const { kind, atMs } of result.faults) {
     if (atMs <= result.virtualMs) totals.faults[kind]++;
@@ -138,9 +144,9 @@ class Campaign {
 
   /** The next world to run, or null when there is none. */
   private next(): WorldOptions | null {
-    const { to, devices, durationMs, faultKinds, signal } = this.options;
+    const { to, devices, durationMs, faultKinds, broker, signal } = this.options;
     if (this.nextSeed > to || this.hasFailed || signal?.aborted) return null;
-    return { seed: this.nextSeed++, devices, durationMs, faultKinds };
+    return { seed: this.nextSeed++, devices, durationMs, faultKinds, broker };
   }
 
   async runHere(run: (options: WorldOptions) => Promise<WorldResult>): Promise<void> {

@@ -116,6 +116,11 @@ export class Ledger {
     }
   }
 
+  /** The entry of a message, or undefined when nobody published it. */
+  find(name: string): Entry | undefined {
+    return this.entries.get(name);
+  }
+
   /** Whether a message is with the application it is for, as far as that is known: true for one that is not noted. */
   isSeen(name: string): boolean {
     return this.entries.get(name)?.isSeen !== false;

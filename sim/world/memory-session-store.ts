@@ -17,6 +17,8 @@ export class MemoryStore implements PersistentStore {
   operations = 0;
   private isFailing = false;
   private readonly kept = new Map<number, Kept>();
+  /** Keys of what is to be removed, the oldest first. */
+  private readonly owed = new Set<number>();
 
   constructor(power: Power) {
     this.power = power;
@@ -26,15 +28,19 @@ export class MemoryStore implements PersistentStore {
     this.power.check();
     this.operations++;
     if (this.isFailing) return false;
+    this.settle();
     const copy = bytes.slice(at, at + byteLength);
     this.change(() => this.kept.set(keyOf(kind, number), { kind, number, bytes: copy }));
     return true;
   }
 
-  remove(kind: number, number: number): void {
+  remove(kind: number, number: number): boolean {
     this.power.check();
     this.operations++;
-    this.change(() => this.kept.delete(keyOf(kind, number)));
+    this.owed.add(keyOf(kind, number));
+    if (this.isFailing) return false;
+    this.settle();
+    return true;
   }
 
   each(visit: (kind: number, number: number, bytes: Uint8Array) => void): void {
@@ -48,20 +54,29 @@ export class MemoryStore implements PersistentStore {
     this.power.cutAfter({ operations });
   }
 
-  /** Whether what is put is refused. */
+  /** Whether what is put is refused, and what is removed waits. */
   setFailing(isFailing: boolean): void {
     this.isFailing = isFailing;
   }
 
-  /** The power is back, everything is still there, and nothing is refused. */
+  /** The power is back, everything is still there, and nothing is refused; what waited to be removed is forgotten. */
   revive(): void {
     this.isFailing = false;
+    this.owed.clear();
     this.power.revive();
   }
 
   /** How many records there are. */
   get size(): number {
     return this.kept.size;
+  }
+
+  /** Removes what is to be removed, in order. */
+  private settle(): void {
+    for (const key of this.owed) {
+      this.change(() => this.kept.delete(key));
+      this.owed.delete(key);
+    }
   }
 
   private change(run: () => void): void {

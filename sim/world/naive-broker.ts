@@ -9,6 +9,7 @@
 import { decodeObjects, type DecodeError, type PacketObject } from '../../src/packets/inspect.ts';
 import { FROM_CLIENT } from '../../src/packets/types.ts';
 import type { Link } from '../broker/link.ts';
+import type { SessionRest } from './broker-process.ts';
 import { handlePuback, handlePubcomp, handlePubrec } from './naive-acknowledging.ts';
 import { clauseOf } from './naive-clauses.ts';
 import { handleConnect, handleDisconnect, refuseConnect } from './naive-connecting.ts';
@@ -38,7 +39,7 @@ const LINGER_MS = 10_000;
 /** Something that is due. */
 interface Due {
   atMs: number;
-  run: (nowMs: number) => void;
+  run: () => void;
 }
 
 /** The protocol version that a CONNECT packet names, or 0. */
@@ -74,6 +75,25 @@ export class NaiveBroker implements WorldBroker {
   /** All that would survive this broker. The caller's own copy. */
   snapshot(): NaiveState {
     return copyState(this.context.state);
+  }
+
+  /** What it has of its clients. Belongs to the broker. */
+  sessions(): readonly NaiveSession[] {
+    return this.context.state.sessions;
+  }
+
+  /** What it has of a client, or undefined. */
+  session(clientId: string): SessionRest | undefined {
+    const session = this.context.session(clientId);
+    if (session === undefined) return undefined;
+    const { isConnected, subscriptions, inflight, waiting } = session;
+    return {
+      isConnected,
+      subscriptions,
+      inflight: inflight.length,
+      queuedMessages: waiting.length,
+      queuedBytes: 0,
+    };
   }
 
   // --- The network -------------------------------------------------------------------------------------------------
@@ -233,57 +253,59 @@ export class NaiveBroker implements WorldBroker {
     return true;
   }
 
+  /** Cuts a client's connection without a word. */
+  cut(clientId: string): void {
+    this.context.connections.find((one) => one.session?.clientId === clientId)?.destroy();
+  }
+
   // --- Time --------------------------------------------------------------------------------------------------------
 
-  private dues(): Due[] {
+  /** What is due. */
+  private dues(nowMs: number): Due[] {
     const { context } = this;
     const dues: Due[] = [];
     for (const connection of context.connections) {
-      if (connection.nextHeldMs() < Infinity) {
-        dues.push({ atMs: connection.nextHeldMs(), run: (nowMs) => connection.releaseHeld(nowMs) });
-      }
-      this.addConnectionDue(dues, connection);
+      const heldMs = connection.nextHeldMs();
+      const endMs = this.connectionDueMs(connection);
+      if (heldMs <= nowMs) dues.push({ atMs: heldMs, run: () => connection.releaseHeld(nowMs) });
+      if (endMs <= nowMs) dues.push({ atMs: endMs, run: () => this.handleConnectionDue(connection, nowMs) });
     }
-    for (const session of context.state.sessions) this.addSessionDues(dues, session);
+    for (const session of context.state.sessions) {
+      const { willMs, endsMs } = session;
+      if (willMs <= nowMs) dues.push({ atMs: willMs, run: () => publishWill(context, session, nowMs) });
+      if (endsMs <= nowMs) dues.push({ atMs: endsMs, run: () => endSession(context, session, nowMs) });
+    }
     return dues;
   }
 
-  private addConnectionDue(dues: Due[], connection: NaiveConnection): void {
-    const { context } = this;
-    if (connection.isOver) {
-      const atMs = connection.overMs + LINGER_MS;
-      if (!connection.isDestroyed) dues.push({ atMs, run: () => connection.destroy() });
-    } else if (!connection.hasConnected) {
-      const atMs = connection.openedMs + context.options.connectTimeoutSeconds * 1000;
-      dues.push({ atMs, run: (nowMs) => refuse(context, connection, 0x80, nowMs) });
-    } else if (connection.keepAliveSeconds > 0) {
-      const atMs = connection.lastReceivedMs + connection.keepAliveSeconds * 1500; // [MQTT-3.1.2-22]
-      dues.push({ atMs, run: (nowMs) => refuse(context, connection, 0x8d, nowMs) });
-    }
+  /** When a connection has to be ended if nothing comes, or Infinity. */
+  private connectionDueMs(connection: NaiveConnection): number {
+    const { isOver, isDestroyed, hasConnected, keepAliveSeconds } = connection;
+    if (isOver) return isDestroyed ? Infinity : connection.overMs + LINGER_MS;
+    if (!hasConnected) return connection.openedMs + this.context.options.connectTimeoutSeconds * 1000;
+    return keepAliveSeconds > 0 ? connection.lastReceivedMs + keepAliveSeconds * 1500 : Infinity; // [MQTT-3.1.2-22]
   }
 
-  private addSessionDues(dues: Due[], session: NaiveSession): void {
-    const { context } = this;
-    if (session.isConnected) return;
-    if (session.will !== null) {
-      dues.push({ atMs: session.willMs, run: (nowMs) => publishWill(context, session, nowMs) });
-    }
-    dues.push({ atMs: session.endsMs, run: (nowMs) => endSession(context, session, nowMs) });
+  private handleConnectionDue(connection: NaiveConnection, nowMs: number): void {
+    if (connection.isOver) connection.destroy();
+    else refuse(this.context, connection, connection.hasConnected ? 0x8d : 0x80, nowMs);
   }
 
   nextDeadlineMs(): number {
+    const { context } = this;
     let nextMs = NEVER_MS;
-    for (const { atMs } of this.dues()) nextMs = Math.min(nextMs, atMs);
+    for (const connection of context.connections) {
+      nextMs = Math.min(nextMs, connection.nextHeldMs(), this.connectionDueMs(connection));
+    }
+    for (const { willMs, endsMs } of context.state.sessions) nextMs = Math.min(nextMs, willMs, endsMs);
     return nextMs === NEVER_MS ? Infinity : nextMs;
   }
 
   advance(nowMs: number): void {
-    for (;;) {
-      const due = this.dues()
-        .filter(({ atMs }) => atMs <= nowMs)
-        .sort((one, other) => one.atMs - other.atMs)[0];
-      if (due === undefined) return;
-      due.run(nowMs);
+    while (this.nextDeadlineMs() <= nowMs) {
+      this.dues(nowMs)
+        .reduce((first, due) => (due.atMs < first.atMs ? due : first))
+        .run();
     }
   }
 }

@@ -136,6 +136,7 @@ export function handleConnect(
   session.willMs = NEVER_MS;
   connection.session = session;
   connection.hasConnected = true;
+  context.watcher?.handleConnected(clientId);
 
   // 3. CONNACK [MQTT-3.1.4-5], [MQTT-3.2.2-2], [MQTT-3.2.2-3].
   const properties = connection.isV5 ? { properties: connackProperties(context, assignedClientId) } : {};
@@ -182,6 +183,7 @@ export function handleDisconnect(
   }
   if (expirySeconds !== undefined) session.expirySeconds = expirySeconds;
   if (reasonCode === 0) session.will = null; // [MQTT-3.14.4-3]
+  connection.isGoodbye = reasonCode === 0;
   connection.hasDisconnected = true;
   closeConnection(context, connection, nowMs);
 }

@@ -36,6 +36,8 @@ export class NaiveConnection {
   isSessionPresent = false;
   /** The client has sent DISCONNECT. */
   hasDisconnected = false;
+  /** It has, and wants no will published. */
+  isGoodbye = false;
   /** Nothing more is read, or said: what was said leaves, and the link ends. */
   isOver = false;
   overMs = 0;

@@ -2,6 +2,7 @@
  * What all parts of the naive broker share: its state, its options, its connections, and what it noted about its clients.
  */
 import type { PacketObject } from '../../src/packets/inspect.ts';
+import type { BrokerWatcher } from './broker-process.ts';
 import type { NaiveConnection } from './naive-connection.ts';
 import { copyState, emptyState, type NaiveSession, type NaiveState } from './naive-state.ts';
 
@@ -45,9 +46,9 @@ export interface NaiveOptions {
   connectTimeoutSeconds?: number;
   /**
    * Every answer to the client's PUBLISH, PUBREL, SUBSCRIBE and UNSUBSCRIBE is this late: so its quota and its Packet
-   * Identifiers mean something. Default 0.
+   * Identifiers mean something. Default 0; a function is asked each time, and does not say 0.
    */
-  acknowledgementDelayMs?: number;
+  acknowledgementDelayMs?: number | (() => number);
   /** What an earlier broker's `snapshot` told; its connections are gone. */
   snapshot?: NaiveState;
   /** When this broker starts: what lasted until the snapshot ends now. Needed with one. */
@@ -60,6 +61,8 @@ export interface NaiveEnvironment {
   random(): number;
   /** There is something to flush. Called once until it is. */
   wake(): void;
+  /** Is told what happens to clients. */
+  watcher?: BrokerWatcher;
 }
 
 export class NaiveContext {
@@ -69,6 +72,7 @@ export class NaiveContext {
   readonly ends: NaiveEnd[] = [];
   connections: NaiveConnection[] = [];
   readonly random: () => number;
+  readonly watcher: BrokerWatcher | undefined;
   private readonly environment: NaiveEnvironment;
   private isAwake = false;
 
@@ -89,6 +93,7 @@ export class NaiveContext {
     };
     this.state = options.snapshot === undefined ? emptyState() : copyState(options.snapshot);
     this.environment = environment;
+    this.watcher = environment.watcher;
     this.random = () => environment.random();
   }
 
@@ -114,12 +119,15 @@ export class NaiveContext {
   /** Notes that a client broke a clause: that of its protocol version, 3.1.1's without its mark. */
   note(connection: NaiveConnection, v5: string, v311: string, text: string, nowMs: number): void {
     const clause = connection.isV5 ? v5 : `v3.1.1 ${v311}`;
-    this.violations.push({ atMs: nowMs, clientId: connection.clientId, clause, text });
+    const { clientId } = connection;
+    this.violations.push({ atMs: nowMs, clientId, clause, text });
+    this.watcher?.handleBreach(clientId, `${text} [${clause}]`);
   }
 
   /** Answers what a client sent, as late as the options say. */
   answer(connection: NaiveConnection, packet: PacketObject, handleWritten: () => void, nowMs: number): void {
-    const delayMs = this.options.acknowledgementDelayMs;
+    const { acknowledgementDelayMs: delay } = this.options;
+    const delayMs = typeof delay === 'number' ? delay : delay();
     if (delayMs === 0) connection.send(packet, handleWritten);
     else connection.sendLater(packet, handleWritten, nowMs + delayMs);
   }

@@ -13,7 +13,9 @@ export function publishWill(context: NaiveContext, session: NaiveSession, nowMs:
   session.will = null; // [MQTT-3.1.2-10]
   session.willMs = NEVER_MS;
   // Its Message Expiry Interval begins with its publication (3.1.3.2.4).
-  if (will !== null) publish(context, { ...will.message, publishedMs: nowMs }, nowMs);
+  if (will === null) return;
+  context.watcher?.handleWill(will.message.topicName);
+  publish(context, { ...will.message, publishedMs: nowMs }, nowMs);
 }
 
 /** Ends a session whose connection is gone [MQTT-4.1.0-2]. */
@@ -52,7 +54,9 @@ export function closeConnection(context: NaiveContext, connection: NaiveConnecti
   const { session } = connection;
   connection.session = null;
   connection.finish(nowMs);
-  if (session !== null) leaveSession(context, session, nowMs);
+  if (session === null) return;
+  leaveSession(context, session, nowMs);
+  context.watcher?.handleDisconnected(session.clientId, connection.isGoodbye);
 }
 
 /** Ends a connection because of something that is wrong, or over: with CONNACK or DISCONNECT where there are such. */

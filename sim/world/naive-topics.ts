@@ -16,18 +16,21 @@ export function splitShared(topicFilter: string): SharedFilter | null {
   return { shareName: parts[1], filter: parts.slice(2).join('/') };
 }
 
-function doLevelsMatch(filterLevels: string[], levels: string[]): boolean {
-  if (filterLevels.length === 0) return levels.length === 0;
+/** Whether the levels from `at` on match. */
+function doLevelsMatch(filterLevels: string[], levels: string[], at: number): boolean {
+  if (at === filterLevels.length) return at === levels.length;
   // The parent level, too: no level needs to be left (4.7.1.2).
-  if (filterLevels[0] === '#') return true;
-  if (levels.length === 0) return false;
-  if (filterLevels[0] !== '+' && filterLevels[0] !== levels[0]) return false;
-  return doLevelsMatch(filterLevels.slice(1), levels.slice(1));
+  if (filterLevels[at] === '#') return true;
+  if (at === levels.length) return false;
+  if (filterLevels[at] !== '+' && filterLevels[at] !== levels[at]) return false;
+  return doLevelsMatch(filterLevels, levels, at + 1);
 }
 
 /** Whether a Topic Filter, without its `$share` part, matches a Topic Name. */
 export function doesFilterMatch(filter: string, topicName: string): boolean {
   const isWild = filter.startsWith('+') || filter.startsWith('#');
   if (topicName.startsWith('$') && isWild) return false; // [MQTT-4.7.2-1]
-  return doLevelsMatch(filter.split('/'), topicName.split('/'));
+  // Most do not even begin alike.
+  if (!isWild && filter[0] !== topicName[0]) return false;
+  return doLevelsMatch(filter.split('/'), topicName.split('/'), 0);
 }

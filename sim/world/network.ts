@@ -17,6 +17,9 @@ export interface Conditions {
   windowBytes: number;
 }
 
+/** Bytes of a TCP segment at most: the beginning of a large write arrives before its end. */
+const SEGMENT_BYTES_MAX = 1460;
+
 export const GOOD: Conditions = {
   latencyMs: 2,
   jitterMs: 0,
@@ -43,6 +46,8 @@ export class Pipe {
   private onTaken: (() => void) | null = null;
   private onRoom: (() => void) | null = null;
   private bytesUnderWay = 0;
+  /** When the last piece has left, and when it arrives. */
+  private leftMs = 0;
   private lastArrivalMs = 0;
   /** Until when nothing arrives. */
   private stalledUntilMs = 0;
@@ -95,13 +100,13 @@ export class Pipe {
     if (this.isClosing) this.sendPiece(null);
   }
 
-  /** Cuts a write into pieces, and sends them off. */
+  /** Cuts a write into pieces, none larger than a segment, and sends them off. */
   private scatter(bytes: Uint8Array): void {
     let at = 0;
     const isCut = this.random.isChance(this.conditions.fragmentPerMille);
     while (at < bytes.length) {
       const rest = bytes.length - at;
-      const byteLength = isCut ? this.random.between(1, rest) : rest;
+      const byteLength = Math.min(SEGMENT_BYTES_MAX, isCut ? this.random.between(1, rest) : rest);
       this.sendPiece(bytes.subarray(at, at + byteLength));
       at += byteLength;
     }
@@ -115,8 +120,10 @@ export class Pipe {
 
   private arrivalOf(byteLength: number): number {
     const { latencyMs, jitterMs, bytesPerMs } = this.conditions;
-    const delayMs = latencyMs + this.random.below(jitterMs + 1) + Math.ceil(byteLength / bytesPerMs);
-    this.lastArrivalMs = Math.max(this.lastArrivalMs, this.events.nowMs + delayMs, this.stalledUntilMs);
+    // One piece leaves behind the other, each in its time.
+    this.leftMs = Math.max(this.leftMs, this.events.nowMs) + Math.ceil(byteLength / bytesPerMs);
+    const arrivalMs = this.leftMs + latencyMs + this.random.below(jitterMs + 1);
+    this.lastArrivalMs = Math.max(this.lastArrivalMs, arrivalMs, this.stalledUntilMs);
     return this.lastArrivalMs;
   }
 

@@ -2,6 +2,7 @@
  * A device in its place: its store, its network, everybody who watches it, and what is wrong with it just now.
  */
 import type { BoardReceiver } from '../../src/line.ts';
+import { STORED_MESSAGE } from '../../src/session/store.ts';
 import { CONNECT_TIMEOUT_MS_DEFAULT, PING_TIMEOUT_MS_DEFAULT } from '../../src/limits.ts';
 import { AnswerChecker } from './answer-checker.ts';
 import { AttemptChecker } from './attempt-checker.ts';
@@ -12,17 +13,17 @@ import type { Conditions } from './network.ts';
 import type { SimRandom } from './random.ts';
 import type { RetainedChecker } from './retained-checker.ts';
 import { SilenceChecker } from './silence-checker.ts';
-import { SimDevice, type DevicePlan } from './sim-device.ts';
+import { SimBoard } from './sim-board.ts';
+import { SimDevice, type DevicePlan, type StoreKind } from './sim-device.ts';
 import type { SimConnection } from './sim-link.ts';
-import { SimStore } from './sim-store.ts';
 import { StoreWatch } from './store-watch.ts';
+import { makeDeviceStore } from './stores.ts';
 import type { Trace } from './trace.ts';
 import { WireChecker } from './wire-checker.ts';
 
 export interface Place {
   readonly device: SimDevice;
-  readonly store: SimStore;
-  /** The store, watched. */
+  /** Its store, watched. */
   readonly kept: StoreWatch;
   readonly checker: WireChecker;
   readonly answers: AnswerChecker;
@@ -37,6 +38,8 @@ export interface Place {
   deafUntilMs: number;
   /** How long its power stays off when it goes. */
   offMs: number;
+  /** After how many operations of its store it goes in the life after that; -1 when it does not. */
+  cutAgainAfter: number;
 }
 
 /** What a place needs of its world. */
@@ -60,9 +63,9 @@ export function makePlace(
   surroundings: PlaceSurroundings,
 ): Place {
   const { events, ledger, trace, retained, violate, dial, onPowerLost, isAwaited } = surroundings;
-  const store = new SimStore(random.fork(1));
-  const kept = new StoreWatch(store);
   const report = (rule: string, text: string): void => violate(rule, `${plan.clientId}: ${text}`);
+  const { store, options } = plan;
+  const kept = new StoreWatch(makeDeviceStore(store, random.fork(1), options.outboxBytes ?? 0), report);
   const nowMs = (): number => events.nowMs;
   const { driftPerMille } = plan;
   const checker = new WireChecker(report, nowMs);
@@ -74,15 +77,15 @@ export function makePlace(
     isSeen: (name) => ledger.isSeen(name),
     handleReceipt: (name) => ledger.handleReceipt(name),
   });
-  const { connectTimeoutMs = CONNECT_TIMEOUT_MS_DEFAULT, pingTimeoutMs = PING_TIMEOUT_MS_DEFAULT } =
-    plan.options;
+  const { connectTimeoutMs = CONNECT_TIMEOUT_MS_DEFAULT, pingTimeoutMs = PING_TIMEOUT_MS_DEFAULT } = options;
   const silence = new SilenceChecker({ connectTimeoutMs, pingTimeoutMs, driftPerMille, report, nowMs });
   checker.others.push(answers, attempts, silence);
   const device = new SimDevice(plan, kept, random.fork(2), {
     events,
     ledger,
     trace,
-    dial: (receiver) => dial(place, receiver),
+    makeBoard: (boardRandom, drift, handlePowerLost) =>
+      new SimBoard(events, boardRandom, drift, (receiver) => dial(place, receiver), handlePowerLost),
     onPowerLost: () => onPowerLost(place),
     isAwaited,
     handleDone: (name) => {
@@ -93,12 +96,12 @@ export function makePlace(
     handleStateOffered: (topicName, name) => retained.handleOffered(topicName, name),
     handleStateAnswered: (topicName, isAccepted) => retained.handleAnswered(topicName, isAccepted),
     handleAccepted: (ticket) => {
-      if (!kept.messages.has(ticket)) report('store-first', `message ${ticket} is accepted, and not kept`);
+      if (!kept.has(STORED_MESSAGE, ticket))
+        report('store-first', `message ${ticket} is accepted, and not kept`);
     },
   });
   const place: Place = {
     device,
-    store,
     kept,
     checker,
     answers,
@@ -111,13 +114,39 @@ export function makePlace(
     namelessUntilMs: 0,
     deafUntilMs: 0,
     offMs: 0,
+    cutAgainAfter: -1,
   };
   return place;
 }
 
+/** Operations of its medium that the power may wait for: a few writes of the session's. */
+const CUT_OPERATIONS: Record<StoreKind, number> = { list: 4, flash: 24, log: 8 };
+/** Of a thousand cuts in a write, how many are followed by one soon after the power is back. */
+const CUT_AGAIN_PER_MILLE = 300;
+
+function cutInWrite(place: Place, random: SimRandom): void {
+  const operations = CUT_OPERATIONS[place.device.plan.store];
+  place.kept.cutAfter(random.below(operations));
+  place.cutAgainAfter = random.isChance(CUT_AGAIN_PER_MILLE) ? random.below(operations) : -1;
+}
+
+/** Its power is back; for good unless `mayBeCut`, and it was to go once more. */
+export function switchOn(place: Place, mayBeCut: boolean): void {
+  const { device, kept, attempts, cutAgainAfter } = place;
+  if (device.isOn) return;
+  attempts.reset();
+  kept.revive();
+  place.cutAgainAfter = -1;
+  if (mayBeCut && cutAgainAfter >= 0) kept.cutAfter(cutAgainAfter);
+  device.start();
+}
+
 /** Whether its store takes nothing. */
-export function setStoreFailing({ store, checker, silence }: Place, isFailing: boolean): void {
-  store.setFailing(isFailing);
+export function setStoreFailing(
+  { kept, checker, silence }: Pick<Place, 'kept' | 'checker' | 'silence'>,
+  isFailing: boolean,
+): void {
+  kept.setFailing(isFailing);
   checker.isStoreFailing = isFailing;
   silence.handleStore(isFailing);
 }
@@ -156,7 +185,7 @@ export function befall(
   { events, switchOnLater, cutOff }: BefallingSurroundings,
 ): void {
   const { nowMs } = events;
-  const { device, store } = place;
+  const { device } = place;
   const connection = place.connection?.isOpen === true ? place.connection : null;
   switch (kind) {
     case 'reset':
@@ -189,7 +218,7 @@ export function befall(
     case 'power-cut-in-write':
       if (!device.isOn) break;
       place.offMs = ms;
-      store.cutAfter(random.below(4));
+      cutInWrite(place, random);
       break;
     case 'store-fails':
       setStoreFailing(place, true);

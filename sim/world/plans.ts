@@ -3,11 +3,13 @@
  */
 import type { CallbackClientOptions } from '../../src/callbacks/callback-client.ts';
 import type { Limits } from '../broker/limits.ts';
+import type { BrokerKind } from './broker-process.ts';
 import type { Conditions } from './network.ts';
 import type { SimRandom } from './random.ts';
-import type { DevicePlan } from './sim-device.ts';
+import type { DevicePlan, StoreKind } from './sim-device.ts';
 
 const NEVER = 4_294_967_295;
+const STORE_KINDS: readonly StoreKind[] = ['list', 'flash', 'log'];
 
 /** A network between a device and the broker: from a cable to a very bad mobile network. */
 export function drawConditions(random: SimRandom): Conditions {
@@ -26,6 +28,7 @@ export function drawDevicePlan(random: SimRandom, index: number): DevicePlan {
   const topicNames = Array.from({ length: random.between(1, 3) }, (_, topic) => `up/${clientId}/${topic}`);
   return {
     clientId,
+    store: random.pick(STORE_KINDS),
     everyMs: random.between(4000, 60_000),
     burstMax: random.isChance(500) ? random.between(2, 8) : 1,
     qos2PerMille,
@@ -67,6 +70,7 @@ export const STATE_FILTER = 'state/#';
 export function drawCollectorPlan(clientId: string): DevicePlan {
   return {
     clientId,
+    store: 'list',
     everyMs: 1_000_000_000,
     burstMax: 1,
     qos1PerMille: 0,
@@ -90,6 +94,11 @@ export function drawCollectorPlan(clientId: string): DevicePlan {
     },
     reconnect: { firstMs: 100, maximumMs: 1000 },
   };
+}
+
+/** One world of five has the naive broker. */
+export function drawBroker(random: SimRandom): BrokerKind {
+  return random.below(5) === 0 ? 'naive' : 'ours';
 }
 
 /** The largest packet that a broker takes, in all of its lives. */

@@ -2,6 +2,7 @@
  * A world as a text that people read, keep and change: its seed, how many devices, how long, and what goes wrong, a line
  * each. Comments begin with `#`. Knows no files.
  */
+import { BROKER_KINDS, type BrokerKind } from './broker-process.ts';
 import { FAULT_KINDS, OF_BROKER, formatFault, parseFault, type Fault } from './faults.ts';
 import { FAULTS_FROM_MS, type WorldOptions } from './world.ts';
 
@@ -11,6 +12,8 @@ export interface Schedule {
   readonly devices: number;
   /** Virtual milliseconds in which things go wrong. */
   readonly durationMs: number;
+  /** Undefined: as the seed draws it. */
+  readonly broker?: BrokerKind | undefined;
   readonly faults: readonly Fault[];
 }
 
@@ -20,12 +23,14 @@ export const HOURS_MAX = 10_000;
 const HOUR_MS = 3_600_000;
 
 /** `comment` may have several lines. */
-export function formatSchedule({ seed, devices, durationMs, faults }: Schedule, comment: string): string {
+export function formatSchedule(schedule: Schedule, comment: string): string {
+  const { seed, devices, durationMs, broker, faults } = schedule;
   return [
     ...comment.split('\n').map((line) => `# ${line}`.trimEnd()),
     `seed ${seed}`,
     `devices ${devices}`,
     `hours ${durationMs / HOUR_MS}`,
+    ...(broker === undefined ? [] : [`broker ${broker}`]),
     '# at (ms), what, which device, how long (ms)',
     ...faults.map(formatFault),
     '',
@@ -40,12 +45,14 @@ export function formatSchedule({ seed, devices, durationMs, faults }: Schedule, 
 export function parseSchedule(text: string): Schedule {
   const header = new Map<string, number>();
   const faults: [line: number, fault: Fault][] = [];
+  let broker: BrokerKind | undefined;
   const lines = text.split('\n');
   for (const [index, raw] of lines.entries()) {
     const line = raw.replace(/#.*/, '').trim();
     if (line === '') continue;
     try {
       if (/^\d/.test(line)) faults.push([index + 1, readFault(line)]);
+      else if (line.startsWith('broker ')) broker = readBroker(line, broker);
       else readHeader(line, header);
     } catch (error) {
       throw new SyntaxError(`line ${index + 1}: ${(error as Error).message}`, { cause: error });
@@ -65,13 +72,14 @@ export function parseSchedule(text: string): Schedule {
     seed,
     devices,
     durationMs,
+    ...(broker === undefined ? {} : { broker }),
     faults: faults.map(([, fault]) => fault).sort((a, b) => a.atMs - b.atMs),
   };
 }
 
 /** What runWorld takes. */
-export function optionsOfSchedule({ seed, devices, durationMs, faults }: Schedule): WorldOptions {
-  return { seed, devices, durationMs, faults };
+export function optionsOfSchedule(schedule: Schedule): WorldOptions {
+  return { ...schedule };
 }
 
 const HEADER = [
@@ -83,7 +91,7 @@ const HEADER = [
 function readHeader(line: string, header: Map<string, number>): void {
   const [name, ...values] = line.split(/\s+/);
   const row = HEADER.find((one) => one.name === name);
-  if (row === undefined) throw new SyntaxError(`neither a fault nor seed, devices or hours: ${line}`);
+  if (row === undefined) throw new SyntaxError(`neither a fault nor seed, devices, hours or broker: ${line}`);
   const { least, most, isWhole } = row;
   const value = values.join(' ');
   const number = /^\d+(\.\d+)?$/.test(value) ? Number(value) : NaN;
@@ -94,6 +102,14 @@ function readHeader(line: string, header: Map<string, number>): void {
   }
   if (header.has(name)) throw new SyntaxError(`${name} is there twice`);
   header.set(name, number);
+}
+
+function readBroker(line: string, before: BrokerKind | undefined): BrokerKind {
+  const name = line.slice('broker '.length).trim();
+  const broker = BROKER_KINDS.find((kind) => kind === name);
+  if (broker === undefined) throw new SyntaxError(`broker is ${BROKER_KINDS.join(' or ')}, not "${name}"`);
+  if (before !== undefined) throw new SyntaxError('broker is there twice');
+  return broker;
 }
 
 function readFault(line: string): Fault {

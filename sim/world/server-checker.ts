@@ -70,8 +70,10 @@ interface Watched {
   isCleanStart: boolean;
   /** Whether the server had its session before. */
   sessionBefore: SessionState;
-  /** When bytes came last, and when those came that ended the last silence of one and a half times the keep alive. */
+  /** When bytes came last. */
   receivedMs: number;
+  /** When a whole packet came last, and when that one did that ended the last silence of one and a half times the keep alive. */
+  packetMs: number;
   silenceEndedMs: number;
   /** When requests came that have to be answered, by `requestOf` of the answer. */
   readonly requests: Map<number, number>;
@@ -88,6 +90,8 @@ export interface ServerSurroundings {
   nowMs: () => number;
   /** A session is over because its time is: what it held is lost, as it must be. */
   handleSessionExpired: (clientId: string) => void;
+  /** A client is told that its session is new; whether it hears of that nobody knows. */
+  handleNewSession: (clientId: string) => void;
 }
 
 /** Milliseconds between the end of a connection for the broker and for its network: a last write, a slow disk. */
@@ -126,10 +130,13 @@ export class ServerChecker {
       },
       handleReceived: (bytes) => {
         this.open.add(watched);
-        if (nowMs() - watched.receivedMs >= watched.keepAliveMs * 1.5) watched.silenceEndedMs = nowMs();
         watched.receivedMs = nowMs();
         // What is no packet the client's end has told of.
-        received.take(bytes, (packet) => this.handleReceived(watched, packet));
+        received.take(bytes, (packet) => {
+          if (nowMs() - watched.packetMs >= watched.keepAliveMs * 1.5) watched.silenceEndedMs = nowMs();
+          watched.packetMs = nowMs();
+          this.handleReceived(watched, packet);
+        });
       },
       handleBlocked: () => {},
       handleOver: () => this.handleOver(watched),
@@ -163,6 +170,7 @@ export class ServerChecker {
       isCleanStart: false,
       sessionBefore: 'none',
       receivedMs: nowMs,
+      packetMs: nowMs,
       silenceEndedMs: -Infinity,
       supersededMs: Infinity,
       requests: new Map(),
@@ -284,9 +292,10 @@ export class ServerChecker {
     this.surroundings.report('late-answer', `the server answered ${client.clientId} after ${gapMs} ms`);
   }
 
-  private checkPatience({ client, keepAliveMs, receivedMs, silenceEndedMs }: Watched): void {
+  private checkPatience({ client, keepAliveMs, packetMs, silenceEndedMs }: Watched): void {
     const nowMs = this.surroundings.nowMs();
-    const gapMs = nowMs - receivedMs;
+    // A server may count packets, or bytes.
+    const gapMs = nowMs - packetMs;
     // Something may have come while this was on its way out.
     if (gapMs >= keepAliveMs * 1.5 || nowMs - silenceEndedMs < ENDING_MS) return;
     const text = `the server gave ${client.clientId} up after ${gapMs} ms, and its keep alive is ${keepAliveMs}`;
@@ -305,7 +314,9 @@ export class ServerChecker {
     client.endedFromMs = Infinity;
     client.endedToMs = Infinity;
     client.isEndedByCrash = false;
-    if (sessionPresent === 0) client.underWay.clear();
+    if (sessionPresent === 1) return;
+    client.underWay.clear();
+    this.surroundings.handleNewSession(client.clientId);
   }
 
   private checkSessionPresent(

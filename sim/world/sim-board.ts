@@ -18,7 +18,17 @@ export class PowerLost extends Error {
 /** Begins a connection for a device, or reports by the receiver, later, that there is none; then it returns null. */
 export type Dial = (receiver: BoardReceiver) => SimConnection | null;
 
-export class SimBoard implements Board {
+/** A device's hardware, as whoever has it in hand sees it. */
+export interface DeviceBoard extends Board {
+  /** The device's clock jumps forward by so many milliseconds. */
+  jump(ms: number): void;
+  /** Runs something of the device's, which may lose its power over it. */
+  enter(run: () => void): void;
+  /** The power goes: nothing of the device runs any more. */
+  cut(): void;
+}
+
+export class SimBoard implements DeviceBoard {
   readonly random: () => number;
   private readonly events: EventQueue;
   private readonly dial: Dial;

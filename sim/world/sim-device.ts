@@ -9,19 +9,22 @@ import type { SessionEvent } from '../../src/session/event.ts';
 import type { PersistentStore } from '../../src/session/store.ts';
 import type { TopicHandle } from '../../src/session/topic-aliases.ts';
 import { OK } from '../../src/status.ts';
-import type { EventQueue } from './events.ts';
 import type { Entry, Ledger } from './ledger.ts';
 import type { SimRandom } from './random.ts';
-import { SimBoard, type Dial } from './sim-board.ts';
+import type { DeviceBoard } from './sim-board.ts';
 import type { Trace } from './trace.ts';
 
 const SPACE = 0x20;
 /** Of a thousand messages, how many are behind one that is retained. */
 const STATE_PER_MILLE = 60;
 
+/** A list of records, the board's store in flash, or Node's in a file. */
+export type StoreKind = 'list' | 'flash' | 'log';
+
 /** What a device does, the same in all of its lives. */
 export interface DevicePlan {
   readonly clientId: string;
+  readonly store: StoreKind;
   /** Milliseconds between messages, about. */
   readonly everyMs: number;
   /** Messages at once, at most. */
@@ -47,18 +50,19 @@ export interface DevicePlan {
 export interface DeviceStore extends PersistentStore {
   /** The power is back. */
   revive(): void;
-  /** The power goes in the middle of a write: after so many others. */
-  cutAfter(writes: number): void;
-  /** Whether it takes anything. */
+  /** The power goes in the middle of an operation of whatever it is on: after so many others. */
+  cutAfter(operations: number): void;
+  /** Whether it refuses everything. */
   setFailing(isFailing: boolean): void;
 }
 
 /** What a device needs of its world. */
 export interface DeviceSurroundings {
-  readonly events: EventQueue;
+  readonly events: { readonly nowMs: number };
   readonly ledger: Ledger;
   readonly trace: Trace;
-  readonly dial: Dial;
+  /** Makes the hardware of one life; `onPowerLost`: the power went in the middle of something. */
+  makeBoard: (random: SimRandom, driftPerMille: number, onPowerLost: () => void) => DeviceBoard;
   /** Its power went in the middle of something. */
   onPowerLost: (device: SimDevice) => void;
   /** Whether the broker knows of somebody who is to have messages to this topic, with payloads of this length. */
@@ -77,7 +81,7 @@ export interface DeviceSurroundings {
 export class SimDevice {
   readonly plan: DevicePlan;
   readonly store: DeviceStore;
-  board: SimBoard;
+  board: DeviceBoard;
   client: CallbackClient | null = null;
   /** How often it was switched on. */
   life = 0;
@@ -101,10 +105,8 @@ export class SimDevice {
     this.board = this.makeBoard();
   }
 
-  private makeBoard(): SimBoard {
-    const { events, dial } = this.surroundings;
-    const { driftPerMille } = this.plan;
-    return new SimBoard(events, this.random.fork(1), driftPerMille, dial, () => {
+  private makeBoard(): DeviceBoard {
+    return this.surroundings.makeBoard(this.random.fork(1), this.plan.driftPerMille, () => {
       this.client = null;
       this.surroundings.onPowerLost(this);
     });
@@ -114,12 +116,11 @@ export class SimDevice {
     return this.client !== null;
   }
 
-  /** Switches it on. Its power may go again at once. */
+  /** Switches it on: its store has its power back. It may go again at once. */
   start(): void {
     this.life++;
-    this.store.revive();
     this.board = this.makeBoard();
-    this.note('on');
+    this.note(`on store=${this.plan.store}`);
     this.board.enter(() => {
       const client = new CallbackClient(this.board, {
         ...this.plan.options,
@@ -272,6 +273,12 @@ export class SimDevice {
   /** Connected, and with nothing left to send. */
   isSettled(): boolean {
     return this.client !== null && this.client.isConnected() && !this.client.session.isBusy();
+  }
+
+  /** Packet identifiers of QoS 2 messages that its client remembers. */
+  receivedIds(): number[] {
+    const incoming = this.client?.session.state.incoming;
+    return Array.from({ length: incoming?.count ?? 0 }, (_, index) => incoming?.packetId(index) ?? 0);
   }
 
   note(text: string): void {

@@ -1,12 +1,17 @@
 /**
- * A broker in the world: its process, which may die and come back with its state or without, its disk, and the connections
- * it has. Runs any broker that is like ours.
+ * A server in the world: a broker's process, which may die and come back with its state or without, how fast its disk is,
+ * and the connections it has. Runs any broker that is like ours.
  */
-import { BrokerCore, type SessionView } from '../broker/core.ts';
-import type { Hooks } from '../broker/hooks.ts';
 import type { Limits } from '../broker/limits.ts';
-import { MemoryStore } from '../broker/memory-store.ts';
+import {
+  OurProcess,
+  type BrokerKind,
+  type BrokerProcess,
+  type BrokerWatcher,
+  type SessionRest,
+} from './broker-process.ts';
 import type { EventQueue, SimTimer } from './events.ts';
+import { NaiveProcess } from './naive-process.ts';
 import type { SimRandom } from './random.ts';
 import type { SimConnection } from './sim-link.ts';
 import type { WorldBroker } from './world-broker.ts';
@@ -21,61 +26,54 @@ export class SimServer {
   /** Milliseconds a commit takes. */
   commitMs = 1;
   private readonly events: EventQueue;
-  private readonly random: SimRandom;
-  private readonly hooks: Hooks;
-  private readonly drawLimits: () => Partial<Limits>;
+  private readonly process: BrokerProcess;
   private readonly connections = new Set<SimConnection>();
-  private store: MemoryStore;
-  private broker: BrokerCore | null = null;
+  private broker: WorldBroker | null = null;
   /** Grows with every process: what belonged to an earlier one is nobody's any more. */
   private life = 0;
   private timer: SimTimer | null = null;
 
-  constructor(events: EventQueue, random: SimRandom, hooks: Hooks, drawLimits: () => Partial<Limits>) {
+  constructor(
+    kind: BrokerKind,
+    events: EventQueue,
+    random: SimRandom,
+    watcher: BrokerWatcher,
+    drawLimits: () => Partial<Limits>,
+  ) {
     this.events = events;
-    this.drawLimits = drawLimits;
-    this.random = random;
-    this.hooks = hooks;
-    this.store = this.makeStore();
-  }
-
-  private makeStore(): MemoryStore {
-    return new MemoryStore((finish) => {
-      this.events.in(this.commitMs, () => {
+    const surroundings = {
+      events,
+      random,
+      watcher,
+      drawLimits,
+      commitMs: () => this.commitMs,
+      handleSettling: () => {
         this.needsSettling = true;
-        finish();
-      });
-    });
+      },
+    };
+    this.process = kind === 'ours' ? new OurProcess(surroundings) : new NaiveProcess(surroundings);
   }
 
   private nowMs(): number {
     return EPOCH_MS + this.events.nowMs;
   }
 
-  /** Starts the process; it is up once its store is read. */
+  /** Starts the process; it is up once its disk is read. */
   start(): void {
     const life = ++this.life;
-    const broker = new BrokerCore(
-      { sysIntervalSeconds: 0, hooks: this.hooks, limits: this.drawLimits() },
-      {
-        random: () => this.random.next(),
-        store: this.store,
-        wake: () => {
-          this.events.in(0, () => this.call(life, (core, nowMs) => core.flush(nowMs)));
-        },
-      },
-    );
-    this.needsSettling = true;
-    void broker.restore(this.nowMs()).then(() => {
+    const wake = (): void => {
+      this.events.in(0, () => this.call(life, (broker, nowMs) => broker.flush(nowMs)));
+    };
+    this.process.start(this.nowMs(), wake, (broker) => {
       if (this.life !== life) return;
       this.broker = broker;
       this.isUp = true;
-      this.call(life, (core, nowMs) => core.advance(nowMs));
+      this.call(life, (_broker, nowMs) => broker.advance(nowMs));
     });
   }
 
   /** Calls the broker of this life, and looks when it wants to be called again. */
-  private call(life: number, run: (broker: BrokerCore, nowMs: number) => void): void {
+  private call(life: number, run: (broker: WorldBroker, nowMs: number) => void): void {
     const { broker } = this;
     if (life !== this.life || broker === null) return;
     run(broker, this.nowMs());
@@ -115,33 +113,27 @@ export class SimServer {
     this.broker = null;
     if (this.timer !== null) this.events.cancel(this.timer);
     this.timer = null;
-    if (isStateLost) this.store = this.makeStore();
-    else this.store.crash();
+    this.process.crash(isStateLost);
     for (const connection of this.connections) connection.cutServer(isTold);
     this.connections.clear();
   }
 
   /** Cuts a client's connection without a word. */
   cut(clientId: string): void {
-    this.call(this.life, (core) => core.faults.cut(clientId));
+    this.call(this.life, () => this.process.cut(clientId));
   }
 
   /** What the broker has of a client, if it is up and has anything. */
-  session(clientId: string): SessionView | undefined {
-    return this.broker?.session(clientId);
+  session(clientId: string): SessionRest | undefined {
+    return this.isUp ? this.process.session(clientId) : undefined;
   }
 
   /** Whether the broker has a session of this client that subscribes to something, and will have it whatever happens. */
   hasSubscription(clientId: string): boolean {
-    return this.store.hasSubscription(clientId);
+    return this.process.hasSubscription(clientId);
   }
 
   connectedIds(): string[] {
-    return [...(this.broker?.clients() ?? [])].map(({ clientId }) => clientId);
-  }
-
-  /** What the broker holds, if it is up. */
-  get core(): BrokerCore | null {
-    return this.broker;
+    return this.process.connectedIds();
   }
 }

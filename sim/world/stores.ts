@@ -9,7 +9,9 @@ import { LogStore } from '../../targets/node/log-store.ts';
 import { SimDisk } from './disk.ts';
 import { SimFlash, type SimFlashOptions } from './flash.ts';
 import { SimNvs } from './nvs.ts';
-import type { Power } from './power.ts';
+import { MemoryStore } from './memory-session-store.ts';
+import { Power, type Dice } from './power.ts';
+import type { DeviceStore, StoreKind } from './sim-device.ts';
 
 /** What a store is on. */
 export interface Medium {
@@ -74,12 +76,13 @@ export class DiskMedium implements Medium {
   }
 
   get isFailing(): boolean {
-    return this.disk.failing.has('write');
+    return this.disk.failing.size > 0;
   }
 
+  /** It fails to write, or only says so when it is to sync. */
   set isFailing(isFailing: boolean) {
-    if (isFailing) this.disk.failing.add('write');
-    else this.disk.failing.delete('write');
+    this.disk.failing.clear();
+    if (isFailing) this.disk.failing.add(this.power.dice.below(2) === 0 ? 'write' : 'sync');
   }
 
   get busyMicroseconds(): number {
@@ -97,6 +100,19 @@ export class DiskMedium implements Medium {
   revive(): void {
     this.disk.revive();
   }
+}
+
+/** Bytes of an outbox that the sectors of Moddable's boards are enough for: docs/stores.md. */
+const OUTBOX_BYTES = 2048;
+const SECTORS = 6;
+
+/** The store of a device whose outbox has `outboxBytes`, on a medium with room for that. */
+export function makeDeviceStore(kind: StoreKind, dice: Dice, outboxBytes: number): DeviceStore {
+  const power = new Power(dice);
+  if (kind === 'list') return new MemoryStore(power);
+  if (kind === 'log') return new WorldStore(new DiskMedium(power));
+  const sectorCount = SECTORS * Math.max(1, Math.ceil(outboxBytes / OUTBOX_BYTES));
+  return new WorldStore(new FlashMedium(power, { sectorCount }));
 }
 
 /** A device's store; the same object in all of the device's lives. */
@@ -128,9 +144,10 @@ export class WorldStore<M extends Medium = Medium> implements PersistentStore {
     return isKept;
   }
 
-  remove(kind: number, number: number): void {
-    this.opened().remove(kind, number);
+  remove(kind: number, number: number): boolean {
+    const isRemoved = this.opened().remove(kind, number);
     this.power.check();
+    return isRemoved;
   }
 
   each(visit: (kind: number, number: number, bytes: Uint8Array) => void): void {

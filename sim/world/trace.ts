@@ -1,6 +1,6 @@
 /**
- * What happened in a world, in order: a hash of all of it, the last lines for whoever asks why, and every line for whoever
- * wants them. Two runs with the same hash were the same.
+ * What happened in a world, in order: a hash of all of it and of every byte that went over the network, the last lines for
+ * whoever asks why, and every line for whoever wants them. Two runs with the same hash were the same.
  */
 const LINES_KEPT = 200;
 
@@ -11,9 +11,9 @@ export class Trace {
   private low = 0x01000193;
   private readonly sink: ((line: string) => void) | null;
 
-  /** `sink` gets each line as it is written. */
-  constructor(sink: ((line: string) => void) | null) {
-    this.sink = sink;
+  /** `sink` gets each line as it is written; `isHashed`: behind the hash of all up to its end, and a space. */
+  constructor(sink: ((line: string) => void) | null, isHashed = false) {
+    this.sink = sink !== null && isHashed ? (line) => sink(`${this.hash()} ${line}`) : sink;
   }
 
   /** Notes what happened: a line without line ends. */
@@ -31,6 +31,18 @@ export class Trace {
       this.kept[this.first] = text;
       this.first = (this.first + 1) % LINES_KEPT;
     }
+  }
+
+  /** Notes bytes that were sent or received, which have no line of their own. */
+  noteBytes(isSent: boolean, bytes: Uint8Array): void {
+    let high = Math.imul(this.high ^ (isSent ? ~bytes.length : bytes.length), 0x01000193);
+    let { low } = this;
+    for (let i = 0; i < bytes.length; i++) {
+      high = Math.imul(high ^ bytes[i], 0x01000193);
+      low = Math.imul(low, 0x5bd1e995) ^ bytes[i] ^ (high >>> 15);
+    }
+    this.high = high;
+    this.low = low;
   }
 
   /** 16 hex digits. */

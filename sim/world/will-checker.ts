@@ -1,10 +1,8 @@
 /**
  * Whether wills are published exactly when the standard says (3.1.2.5): once for every connection that ended without a
- * DISCONNECT of the client, and never else. Told by the broker's hooks. A broker that dies in the middle leaves some room:
+ * DISCONNECT of the client, and never else. Told by the broker. One that dies in the middle leaves some room:
  * nobody knows which of its last connections it had noted.
  */
-import type { Hooks } from '../broker/hooks.ts';
-
 interface Count {
   /** Wills that must have been published, and that may have been. */
   least: number;
@@ -16,7 +14,6 @@ interface Count {
 const NOTED_MS = 3000;
 
 export class WillChecker {
-  readonly hooks: Hooks;
   private readonly counts = new Map<string, Count>();
   /** When each client was let in last; Infinity for one that is gone. */
   private readonly connectedMs = new Map<string, number>();
@@ -26,25 +23,25 @@ export class WillChecker {
   constructor(report: (rule: string, text: string) => void, nowMs: () => number) {
     this.report = report;
     this.nowMs = nowMs;
-    this.hooks = {
-      published: (message, client) => {
-        if (client === null && message.topicName.startsWith('will/')) {
-          this.countOf(message.topicName.slice(5)).published++;
-        }
-        return undefined;
-      },
-      connected: ({ clientId }) => {
-        this.connectedMs.set(clientId, this.nowMs());
-      },
-      disconnected: ({ clientId }, reasonCode, reason) => {
-        this.connectedMs.set(clientId, Infinity);
-        if (reason === 'the client disconnected' && reasonCode === 0) return;
-        const count = this.countOf(clientId);
-        count.least++;
-        count.most++;
-        this.check(clientId);
-      },
-    };
+  }
+
+  /** What the broker publishes by itself. */
+  handleWill(topicName: string): void {
+    if (topicName.startsWith('will/')) this.countOf(topicName.slice(5)).published++;
+  }
+
+  handleConnected(clientId: string): void {
+    this.connectedMs.set(clientId, this.nowMs());
+  }
+
+  /** `isGoodbye`: by a DISCONNECT that wants no will published. */
+  handleDisconnected(clientId: string, isGoodbye: boolean): void {
+    this.connectedMs.set(clientId, Infinity);
+    if (isGoodbye) return;
+    const count = this.countOf(clientId);
+    count.least++;
+    count.most++;
+    this.checkOne(clientId);
   }
 
   private countOf(clientId: string): Count {
@@ -72,7 +69,7 @@ export class WillChecker {
     }
   }
 
-  private check(clientId: string): void {
+  private checkOne(clientId: string): void {
     const { least, most, published } = this.countOf(clientId);
     if (published < least || published > most) {
       this.report('will', `${published} wills of ${clientId}, not ${least} to ${most} [MQTT-3.1.2-8]`);
@@ -80,6 +77,6 @@ export class WillChecker {
   }
 
   close(): void {
-    for (const clientId of this.counts.keys()) this.check(clientId);
+    for (const clientId of this.counts.keys()) this.checkOne(clientId);
   }
 }

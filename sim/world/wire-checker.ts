@@ -277,6 +277,9 @@ export class WireChecker {
   private handleConnack(packet: Packet): void {
     if (packet.reasonCode !== 0) return;
     this.isConnected = true;
+    // CONNACK says which keep alive is in force: what would have been due before is due now.
+    const keepAliveMs = Math.floor(this.keepAliveMs * this.keepAliveTolerance);
+    this.lastSentMs = Math.max(this.lastSentMs, this.nowMs() - keepAliveMs);
     this.receiveMaximum = valueOf(packet, P_RECEIVE_MAXIMUM, TWO_BYTE_MAX);
     this.maximumPacketSize = valueOf(packet, P_MAXIMUM_PACKET_SIZE, PACKET_BYTES_MAX);
     this.aliasMaximum = valueOf(packet, P_TOPIC_ALIAS_MAXIMUM, 0);

@@ -7,11 +7,13 @@ import { GOOD, type Conditions } from './network.ts';
 import type { BoardReceiver } from '../../src/line.ts';
 import { findRest, type Finding } from './aftermath.ts';
 import { runAudit } from './audit.ts';
+import type { BrokerKind, BrokerWatcher } from './broker-process.ts';
 import { EventQueue } from './events.ts';
 import { FAULT_NAMES, drawFaults, formatFault, type Fault, type FaultKind } from './faults.ts';
 import { Ledger, type Violation } from './ledger.ts';
-import { befall, makePlace, setStoreFailing, type Place } from './place.ts';
+import { befall, makePlace, setStoreFailing, switchOn, type Place } from './place.ts';
 import {
+  drawBroker,
   drawCollectorPlan,
   drawConditions,
   drawDevicePlan,
@@ -22,7 +24,7 @@ import { SimRandom } from './random.ts';
 import { RetainedChecker } from './retained-checker.ts';
 import { ServerChecker } from './server-checker.ts';
 import type { SimDevice } from './sim-device.ts';
-import { SimConnection } from './sim-link.ts';
+import { SimConnection, type EndWatcher } from './sim-link.ts';
 import { SimServer } from './sim-server.ts';
 import { Trace } from './trace.ts';
 import { WillChecker } from './will-checker.ts';
@@ -35,16 +37,22 @@ export interface WorldOptions {
   durationMs?: number | undefined;
   /** Kinds that may be drawn; default all. */
   faultKinds?: readonly FaultKind[] | undefined;
+  /** The broker, instead of the one that the seed draws. */
+  broker?: BrokerKind | undefined;
   /** These instead of what the seed draws. */
   faults?: readonly Fault[] | undefined;
   /** Gets each line of the trace. */
   onTrace?: ((line: string) => void) | undefined;
+  /** Each of these lines begins with the hash of all up to its end, 16 digits and a space. */
+  isTraceHashed?: boolean | undefined;
 }
 
 export interface WorldResult {
   seed: number;
+  /** Which it was, of those that worlds have. */
+  broker?: BrokerKind | undefined;
   violations: Violation[];
-  /** Of the whole trace: equal for equal worlds. */
+  /** Of the whole trace and all bytes on the network: equal for equal worlds. */
   hash: string;
   /** The last lines of the trace before the first violation, or the end. */
   tail: string[];
@@ -78,6 +86,7 @@ export class World {
   private readonly trace: Trace;
   private readonly random: SimRandom;
   private readonly commandRandom: SimRandom;
+  private readonly broker: BrokerKind;
   private readonly server: SimServer;
   private readonly wills: WillChecker;
   private readonly serverChecker: ServerChecker;
@@ -98,7 +107,7 @@ export class World {
     this.options = options;
     const { seed, devices = DEVICES_DEFAULT, durationMs = DURATION_MS_DEFAULT } = options;
     this.durationMs = durationMs;
-    this.trace = new Trace(options.onTrace ?? null);
+    this.trace = new Trace(options.onTrace ?? null, options.isTraceHashed);
     this.random = new SimRandom(seed);
     this.wills = new WillChecker(
       (rule, text) => this.violate(rule, text),
@@ -108,12 +117,18 @@ export class World {
       report: (rule, text) => this.violate(rule, text),
       nowMs: () => this.events.nowMs,
       handleSessionExpired: (clientId) => this.excuseExpired(clientId),
+      handleNewSession: (clientId) => {
+        const place = this.places.find(({ device }) => device.plan.clientId === clientId);
+        place?.kept.handleNewSession(place.device.receivedIds());
+      },
     });
     this.retained = new RetainedChecker((rule, text) => this.violate(rule, text));
     const limitsRandom = this.random.fork(1);
     const maximumPacketSize = drawMaximumPacketSize(limitsRandom);
     this.maximumPacketSize = maximumPacketSize;
-    this.server = new SimServer(this.events, this.random.fork(2), this.wills.hooks, () => ({
+    const brokerRandom = this.random.fork(2);
+    this.broker = options.broker ?? drawBroker(brokerRandom.fork(1));
+    this.server = new SimServer(this.broker, this.events, brokerRandom, this.watchBroker(), () => ({
       ...drawLimits(limitsRandom),
       maximumPacketSize,
     }));
@@ -129,6 +144,15 @@ export class World {
     this.commandRandom = this.random.fork(4);
     this.collector = this.makePlace(-1);
     for (let index = 0; index < devices; index++) this.places.push(this.makePlace(index));
+  }
+
+  private watchBroker(): BrokerWatcher {
+    return {
+      handleConnected: (clientId) => this.wills.handleConnected(clientId),
+      handleDisconnected: (clientId, isGoodbye) => this.wills.handleDisconnected(clientId, isGoodbye),
+      handleWill: (topicName) => this.wills.handleWill(topicName),
+      handleBreach: (clientId, text) => this.violate('standard', `${clientId}: ${text}`),
+    };
   }
 
   private makePlace(index: number): Place {
@@ -180,7 +204,7 @@ export class World {
     if (nowMs < place.namelessUntilMs) return fail('no such name');
     if (nowMs < place.refusedUntilMs) return fail('refused');
     const random = place.random.fork(nowMs | 0);
-    const watcher = place.checker.watch();
+    const watcher = this.traced(place.checker.watch());
     const connection: SimConnection = new SimConnection(
       this.events,
       random,
@@ -197,6 +221,21 @@ export class World {
       else connection.refuse();
     });
     return connection;
+  }
+
+  /** The same watcher, with its bytes in the trace. */
+  private traced(watcher: EndWatcher): EndWatcher {
+    return {
+      ...watcher,
+      handleSent: (bytes) => {
+        this.trace.noteBytes(true, bytes);
+        watcher.handleSent(bytes);
+      },
+      handleReceived: (bytes) => {
+        this.trace.noteBytes(false, bytes);
+        watcher.handleReceived(bytes);
+      },
+    };
   }
 
   // --- Faults ------------------------------------------------------------------------------------------------------
@@ -229,8 +268,7 @@ export class World {
     place.checker.handlePowerCut();
     place.connection = null;
     this.events.in(place.offMs + 1, () => {
-      place.attempts.reset();
-      if (!place.device.isOn) place.device.start();
+      switchOn(place, !this.isDraining);
     });
   }
 
@@ -274,12 +312,12 @@ export class World {
   private async live(): Promise<void> {
     this.server.start();
     await this.settle();
-    this.collector.device.start();
+    switchOn(this.collector, false);
     // The collector is there before anybody says anything.
     await this.runUntil(FAULTS_FROM_MS);
     for (const place of this.places) {
       this.events.in(this.random.below(5000), () => {
-        if (!place.device.isOn) place.device.start();
+        switchOn(place, true);
       });
     }
     this.sendCommandLater();
@@ -304,7 +342,7 @@ export class World {
     for (const place of this.places) {
       place.device.isPublishing = false;
       setStoreFailing(place, false);
-      place.store.cutAfter(Infinity);
+      place.kept.cutAfter(Infinity);
     }
     const endMs = this.events.nowMs + DRAIN_MS_MAX;
     while (this.events.nowMs < endMs && !this.isBroken()) {
@@ -321,7 +359,10 @@ export class World {
       waitFor: (isDone) => this.waitFor(isDone),
       report: (rule, text) => this.violate(rule, text),
     });
-    for (const { silence } of this.places) silence.check();
+    for (const { silence, kept } of this.places) {
+      silence.check();
+      kept.checkKept();
+    }
     this.serverChecker.close();
     this.ledger.close(this.events.nowMs);
     this.wills.close();
@@ -404,6 +445,7 @@ export class World {
       all.reduce((total, place) => total + numberOf(place), 0);
     return {
       seed: options.seed,
+      broker: this.broker,
       violations: ledger.violations,
       hash: trace.hash(),
       tail: this.tail ?? trace.tail(TAIL_LINES),
@@ -414,7 +456,7 @@ export class World {
       duplicates: ledger.duplicateCount,
       packets: sum(({ checker }) => checker.packetCount),
       powerCuts: this.powerCuts,
-      storeWrites: sum(({ store }) => store.writes),
+      storeWrites: sum(({ kept }) => kept.writes),
     };
   }
 }

@@ -82,12 +82,14 @@ export function isTransient(reasonCode: number, isV5: boolean): boolean {
 
 /**
  * Whether to come back after the server's DISCONNECT. Not when the session was taken over, for two clients would go
- * on throwing each other out; nor when it was moved or banned.
+ * on throwing each other out; but if a CONNECT of our own `mayBeLate`, that may have been the other client
+ * [MQTT-3.1.4-3]. Nor when it was moved or banned.
  */
-export function isReturnWelcome(reasonCode: number): boolean {
+export function isReturnWelcome(reasonCode: number, mayBeLate: boolean): boolean {
   switch (reasonCode) {
-    case 0x87: // not authorized
     case 0x8e: // session taken over
+      return mayBeLate;
+    case 0x87: // not authorized
     case 0x9d: // server moved
       return false;
     default:

@@ -26,7 +26,7 @@ import {
   EVENT_DISCONNECTED,
   CAUSE_NONE,
 } from './event.ts';
-import { TO_ACKNOWLEDGE, WITH_APPLICATION } from './incoming.ts';
+import { WITH_APPLICATION } from './incoming.ts';
 import type { SessionState } from './state.ts';
 import { NEVER } from './timers.ts';
 import { forgetAliases } from './topic-aliases.ts';
@@ -79,10 +79,15 @@ export function endForViolation(
   endConnection(s, CAUSE_VIOLATION, reasonCode, nowMs);
 }
 
+/** Milliseconds that a network may hold back a CONNECT, about as long as TCP goes on trying. */
+const LATE_CONNECT_MS_MAX = 300_000;
+
 /** Whether another attempt makes sense after `cause`. */
-function isReconnecting(s: SessionState, cause: number, reasonCode: number): boolean {
+function isReconnecting(s: SessionState, cause: number, reasonCode: number, nowMs: number): boolean {
   if (cause === CAUSE_CLIENT || cause === CAUSE_CONNECT_TOO_LARGE) return false;
-  if (cause === CAUSE_SERVER) return isReturnWelcome(reasonCode);
+  if (cause === CAUSE_SERVER) {
+    return isReturnWelcome(reasonCode, nowMs - s.connackMissedAtMs <= LATE_CONNECT_MS_MAX);
+  }
   if (cause === CAUSE_REFUSED) {
     return s.isStubborn || isTransient(reasonCode, s.isV5);
   }
@@ -94,7 +99,10 @@ function isReconnecting(s: SessionState, cause: number, reasonCode: number): boo
  * the transport, and sets the time of the next attempt. EVENT_DISCONNECTED follows at the next poll.
  */
 export function endConnection(s: SessionState, cause: number, reasonCode: number, nowMs: number): void {
-  if (s.connection === CONNECTING && cause !== CAUSE_REFUSED) s.isConnackMissed = true;
+  if (s.connection === CONNECTING && cause !== CAUSE_REFUSED) {
+    s.isConnackMissed = true;
+    s.connackMissedAtMs = nowMs;
+  }
   s.connectAtMs = NEVER;
   s.pingAtMs = NEVER;
   s.pingTimeoutAtMs = NEVER;
@@ -112,7 +120,7 @@ export function endConnection(s: SessionState, cause: number, reasonCode: number
   s.keepAliveMs = 0;
   s.transportAction = TRANSPORT_CLOSE;
   let inMs = -1;
-  const isWanted = s.connection !== CLOSED_FOR_GOOD && isReconnecting(s, cause, reasonCode);
+  const isWanted = s.connection !== CLOSED_FOR_GOOD && isReconnecting(s, cause, reasonCode, nowMs);
   if (isWanted && s.attempts < s.attemptsMax) {
     inMs = backoffMs(s.attempts, s.reconnectFirstMs, s.reconnectMaximumMs, s.random());
     s.attempts++;
@@ -145,7 +153,7 @@ function settleIncoming(s: SessionState, packetId: number): void {
   const i = s.incoming.find(packetId);
   if (i < 0) return;
   if (s.streamRemaining > 0) s.incoming.remove(i);
-  else if (!s.isManual && s.incoming.state(i) === WITH_APPLICATION) s.incoming.setState(i, TO_ACKNOWLEDGE);
+  else if (!s.isManual && s.incoming.state(i) === WITH_APPLICATION) s.incoming.acknowledge(i);
 }
 
 /** Fills the event for a connection that ended since the last poll. */

@@ -81,6 +81,11 @@ export class Incoming {
     this.entries[i * STRIDE + IS_NEW] = 1;
   }
 
+  /** Whether the PUBLISH of the entry came on this connection. */
+  isNew(i: number): boolean {
+    return this.entries[i * STRIDE + IS_NEW] === 1;
+  }
+
   packetId(i: number): number {
     return this.entries[i * STRIDE + PACKET_ID];
   }
@@ -101,6 +106,14 @@ export class Incoming {
     this.entries[i * STRIDE + STATE] = state;
   }
 
+  /**
+   * The application has acknowledged it: PUBREC is due, unless its PUBLISH is still to come again on this connection.
+   * Before that it would answer nothing, and after it answer twice.
+   */
+  acknowledge(i: number): void {
+    this.setState(i, this.isNew(i) ? TO_ACKNOWLEDGE : AWAIT_PUBREL);
+  }
+
   remove(i: number): void {
     if (this.state(i) === TO_ACKNOWLEDGE) this.toAcknowledge--;
     if (this.state(i) !== AWAIT_PUBREL) this.openCount--;
@@ -119,13 +132,17 @@ export class Incoming {
 
   /**
    * The connection is over. QoS 1 starts anew with the server's next PUBLISH, so it is forgotten; QoS 2 is kept, for
-   * the same message must not be delivered twice [MQTT-4.3.3-10]. A PUBREC that was not written will be, for the
-   * server sends its PUBLISH again.
+   * the same message must not be delivered twice [MQTT-4.3.3-10]. A PUBREC that was not written will be when
+   * the server sends its PUBLISH again.
    */
   handleDisconnected(): void {
     for (let i = this.count - 1; i >= 0; i--) {
-      if (this.qos(i) === 1) this.remove(i);
-      else this.entries[i * STRIDE + IS_NEW] = 0;
+      if (this.qos(i) === 1) {
+        this.remove(i);
+        continue;
+      }
+      this.entries[i * STRIDE + IS_NEW] = 0;
+      if (this.state(i) === TO_ACKNOWLEDGE) this.acknowledge(i);
     }
     this.newCount = 0;
   }

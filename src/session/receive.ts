@@ -97,7 +97,7 @@ export function acknowledgeEvent(s: SessionState, nowMs: number): void {
   }
   const i = s.incoming.find(s.releasePacketId);
   if (i < 0) return;
-  if (s.incoming.state(i) === WITH_APPLICATION) s.incoming.setState(i, TO_ACKNOWLEDGE);
+  if (s.incoming.state(i) === WITH_APPLICATION) s.incoming.acknowledge(i);
   if (s.sendRemaining === 0) writeDueAcks(s, nowMs);
 }
 
@@ -215,10 +215,15 @@ function admit(s: SessionState): number {
   const incoming = s.incoming;
   const i = incoming.find(packet.packetId);
   if (packet.qos === 2 && i >= 0) {
-    // Delivered before: not again [MQTT-4.3.3-10]. The PUBREC that was lost goes out again.
-    incoming.setNew(i);
-    if (incoming.state(i) === AWAIT_PUBREL) incoming.setState(i, TO_ACKNOWLEDGE);
-    return EVENT_NONE;
+    if (packet.dup === 1 || incoming.isNew(i) || !s.isSessionDoubted) {
+      // Delivered before: not again [MQTT-4.3.3-10]. The PUBREC that was lost goes out again.
+      incoming.setNew(i);
+      if (incoming.state(i) === AWAIT_PUBREL) incoming.setState(i, TO_ACKNOWLEDGE);
+      return EVENT_NONE;
+    }
+    // What is sent again says so [MQTT-3.3.1-1], but not every server does: only where this may be another session is it.
+    if (s.store !== null && !s.store.remove(STORED_RECEIVED, packet.packetId)) return HELD;
+    incoming.remove(i);
   }
   if (packet.qos === 1 && !s.isManual) return EVENT_MESSAGE;
   // 5.0 was told the limit [MQTT-3.3.4-9].
@@ -357,8 +362,9 @@ function handlePubrel(s: SessionState, nowMs: number): number {
   const i = s.incoming.find(packetId);
   let reasonCode = SUCCESS;
   if (i >= 0 && s.incoming.qos(i) === 2 && s.incoming.state(i) === AWAIT_PUBREL) {
+    // Kept after a power cut, it would have the next message with this identifier taken for a duplicate.
+    if (s.store !== null && !s.store.remove(STORED_RECEIVED, packetId)) return HELD;
     s.incoming.remove(i);
-    if (s.store !== null) s.store.remove(STORED_RECEIVED, packetId);
   } else if (s.isV5) {
     reasonCode = PACKET_IDENTIFIER_NOT_FOUND;
   }
@@ -429,6 +435,7 @@ function handleConnack(s: SessionState, nowMs: number): number {
   s.isReplaying = s.inflight.used > 0;
   // The CONNACK that said 0 may be the one that never came: subscribing once more harms nobody, not subscribing does.
   s.subscriptions.handleConnected(isSessionLost || s.isConnackMissed);
+  s.isSessionDoubted = !isSessionLost && (s.isSessionDoubted || s.isConnackMissed);
   s.isConnackMissed = false;
   s.hasSession = true;
   s.connection = CONNECTED;

@@ -22,6 +22,7 @@ export function restoreRecord(
 ): number {
   s.hasSession = true;
   if (kind === STORED_RECEIVED) {
+    s.isSessionDoubted = true;
     s.incoming.add(number, AWAIT_PUBREL, 2, 0, 0);
     return OK;
   }

@@ -48,7 +48,6 @@ import {
 } from './event.ts';
 import type { SessionEvent } from './event.ts';
 import type { FilterList } from './filter-list.ts';
-import { TO_ACKNOWLEDGE } from './incoming.ts';
 import { SLOT_RECORD, SLOT_STRIDE } from './inflight.ts';
 import { noteSent, writePing } from './keep-alive.ts';
 import { encodeTopicName, refuseOn311 } from './options.ts';
@@ -392,7 +391,7 @@ export class Session {
   acknowledge(receipt: number): number {
     const i = this.state.incoming.findReceipt(receipt);
     if (i < 0) return NOT_FOUND;
-    this.state.incoming.setState(i, TO_ACKNOWLEDGE);
+    this.state.incoming.acknowledge(i);
     return OK;
   }
 

@@ -92,6 +92,13 @@ export class SessionState {
   hasSession: boolean;
   /** A CONNECT got no answer since the last CONNACK: a session that the next one calls present may be younger than ours. */
   isConnackMissed: boolean;
+  /**
+   * Identifiers of received messages may be of an earlier session than the server's: the CONNACK that told of a new one
+   * never came, or the power went before the store had forgotten them.
+   */
+  isSessionDoubted: boolean;
+  /** When that was, the last time; never: -NEVER. The CONNECT may still be on its way to the server. */
+  connackMissedAtMs: number;
 
   /** Deadlines, milliseconds, NEVER when they do not run: CONNACK must be here; */
   connectAtMs: number;
@@ -230,6 +237,8 @@ export class SessionState {
     this.transportAction = TRANSPORT_NONE;
     this.hasSession = false;
     this.isConnackMissed = false;
+    this.isSessionDoubted = false;
+    this.connackMissedAtMs = -NEVER;
     this.connectAtMs = NEVER;
     this.pingAtMs = NEVER;
     this.pingTimeoutAtMs = NEVER;

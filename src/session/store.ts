@@ -21,10 +21,11 @@ export interface SessionStore {
    */
   put(kind: number, number: number, bytes: Uint8Array, at: number, byteLength: number): boolean;
   /**
-   * Forgets it, in order with everything else asked of the store. For STORED_RECEIVED it must be as lasting as `put`
-   * when it returns: the server may use the packet identifier for another message at once.
+   * Forgets it, in order with everything else asked of the store. False when it cannot now: then it is forgotten before
+   * anything else is changed, or when it is asked for once more. True for STORED_RECEIVED means as lasting as `put`: the
+   * server may use the packet identifier for another message, so the session asks until it is true.
    */
-  remove(kind: number, number: number): void;
+  remove(kind: number, number: number): boolean;
 }
 
 /** A store that can also say what it holds: what a restart needs. The session itself never reads. */

@@ -4,6 +4,7 @@
 import { randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { InvalidArgumentError } from 'commander';
+import type { BrokerKind } from '../../sim/world/broker-process.ts';
 import { FAULT_NAMES, type Fault, type FaultKind } from '../../sim/world/faults.ts';
 import { DEVICES_MAX, HOURS_MAX, SEED_MAX, parseSchedule } from '../../sim/world/schedule.ts';
 import { DEVICES_DEFAULT, DURATION_MS_DEFAULT } from '../../sim/world/world.ts';
@@ -31,6 +32,11 @@ export interface SimFlags {
   replayOut?: string;
   shrink?: number;
   workers?: number;
+  engine?: 'node' | 'xs';
+  broker?: BrokerKind | 'both';
+  real?: 'mosquitto' | 'motemq';
+  server?: string;
+  seconds?: number;
   json?: string;
 }
 
@@ -41,6 +47,8 @@ export interface SimPlan {
   readonly devices: number;
   readonly durationMs: number;
   readonly faultKinds: readonly FaultKind[];
+  /** Undefined: each seed draws it. */
+  readonly broker: BrokerKind | undefined;
   /** Of a replay; undefined: each seed draws its own. */
   readonly faults: readonly Fault[] | undefined;
   /** In a few words. */
@@ -113,12 +121,16 @@ function kindOf(word: string): FaultKind {
 
 /** Throws a CommandError for flags that make no sense, and for a replay that cannot be read. */
 export function planOf(flags: SimFlags): SimPlan {
+  if (flags.engine === 'xs' && flags.workers !== undefined) {
+    throw new UsageError('--workers: with --engine xs, worlds run one after the other');
+  }
   if (flags.replay !== undefined) return replayPlan(flags, flags.replay);
   const { seed, seeds, devices = DEVICES_DEFAULT, hours, faults = FAULT_NAMES } = flags;
   if (seed !== undefined && seeds !== undefined) throw new UsageError('--seed and --seeds: one of them');
   const durationMs = hours === undefined ? DURATION_MS_DEFAULT : Math.round(hours * HOUR_MS);
   const range = seed === undefined ? (seeds ?? { fresh: FRESH_SEEDS_DEFAULT }) : { from: seed, to: seed };
-  const common = { devices, durationMs, faultKinds: faults, faults: undefined };
+  const broker = flags.broker === 'both' ? undefined : flags.broker;
+  const common = { devices, durationMs, faultKinds: faults, broker, faults: undefined };
   const plan = { ...common, ...('fresh' in range ? freshSeeds(range.fresh) : namedSeeds(range)) };
   if (flags.trace && plan.to > plan.from) throw new UsageError('--trace takes one seed: --seed or --replay');
   return plan;
@@ -135,17 +147,18 @@ function namedSeeds({ from, to }: { from: number; to: number }): Pick<SimPlan, '
 }
 
 function replayPlan(flags: SimFlags, file: string): SimPlan {
-  for (const name of ['seed', 'seeds', 'devices', 'hours', 'faults'] as const) {
+  for (const name of ['seed', 'seeds', 'devices', 'hours', 'faults', 'broker'] as const) {
     if (flags[name] !== undefined) throw new UsageError(`--${name}: with --replay, the file says so`);
   }
   try {
-    const { seed, devices, durationMs, faults } = parseSchedule(readFileSync(file, 'utf8'));
+    const { seed, devices, durationMs, broker, faults } = parseSchedule(readFileSync(file, 'utf8'));
     return {
       from: seed,
       to: seed,
       devices,
       durationMs,
       faultKinds: FAULT_NAMES,
+      broker,
       faults,
       what: `${file}, seed ${seed}`,
     };

@@ -46,6 +46,7 @@ export function renderVerdict(result: CampaignResult, where: Circumstances, colo
     ...labelled('faults', faultPieces(totals), paint),
     ...labelled('messages', messagePieces(totals), paint),
     ...labelled('devices', devicePieces(totals), paint),
+    ...labelled('brokers', brokerPieces(totals), paint),
     ...labelled('time', [timeText(totals, elapsedMs)], paint),
     '',
   ];
@@ -100,6 +101,10 @@ function messagePieces({ messages, arrivals, duplicates, packets }: Totals): str
 
 function devicePieces({ powerCuts, storeWrites }: Totals): string[] {
   return [`${formatCount(powerCuts)} power cuts,`, `${formatCount(storeWrites)} writes to their stores`];
+}
+
+function brokerPieces({ seeds, naiveSeeds }: Totals): string[] {
+  return [`ours in ${count(seeds - naiveSeeds, 'world')},`, `the naive one in ${formatCount(naiveSeeds)}`];
 }
 
 function timeText({ virtualMs }: Totals, elapsedMs: number): string {

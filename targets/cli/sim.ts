@@ -2,20 +2,24 @@
  * `motemq sim`: worlds of devices, a broker and everything that goes wrong, on virtual time, each from a seed; what broke a
  * rule, made as small as it can be, with what runs it again.
  */
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { access, constants, writeFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { wantsColour, type ProgressStream } from '../../sim/fleet/progress.ts';
 import { runCampaign, type CampaignResult } from '../../sim/world/campaign.ts';
+import { BROKER_KINDS } from '../../sim/world/broker-process.ts';
 import { FAULT_NAMES, formatFault } from '../../sim/world/faults.ts';
 import { formatSchedule } from '../../sim/world/schedule.ts';
 import { shrinkFaults } from '../../sim/world/shrink.ts';
+import type { XsWorldsOptions } from '../../sim/world/two-engines.ts';
 import { DURATION_MS_DEFAULT, runWorld, type WorldOptions, type WorldResult } from '../../sim/world/world.ts';
 import { packageVersion } from '../node/package-version.ts';
 import { complain } from './client-command.ts';
 import { integerFrom } from './connection-flags.ts';
 import { CommandError, UsageError } from './exit-status.ts';
+import { runOnEngines, startXsWorlds } from './sim-engine.ts';
+import { isRealTime, parseSeconds, RealWorlds, realTimeFlags } from './sim-real.ts';
 import {
   parseDevices,
   parseFaults,
@@ -40,6 +44,8 @@ export interface SimSurroundings {
   readonly stdout: ProgressStream;
   readonly stderr: ProgressStream;
   readonly run?: ((options: WorldOptions) => Promise<WorldResult>) | undefined;
+  /** The engine XS and what runs there; default: what was built. */
+  readonly xs?: XsWorldsOptions | undefined;
 }
 
 /** What shrinking came to. */
@@ -50,11 +56,29 @@ interface Shrunk {
 }
 
 /** Runs what the flags say, and tells of it. Returns whether all went well. Throws a CommandError where it cannot begin. */
-export async function runSim(flags: SimFlags, surroundings: SimSurroundings): Promise<boolean> {
+export async function runSim(given: SimFlags, surroundings: SimSurroundings): Promise<boolean> {
+  const flags = isRealTime(given) ? realTimeFlags(given) : given;
   const plan = planOf(flags);
   // A run of hours must not find out at its end.
   if (flags.json !== undefined) await checkWritable(flags.json, '--json');
   if (flags.replayOut !== undefined) await checkWritable(flags.replayOut, '--replay-out');
+  if (isRealTime(flags)) {
+    const worlds = new RealWorlds(flags);
+    const isWell = await runPlan(plan, flags, { ...surroundings, run: (options) => worlds.run(options) });
+    print(surroundings.stdout, worlds.report());
+    return isWell;
+  }
+  if (flags.engine !== 'xs') return runPlan(plan, flags, surroundings);
+  const worlds = await startXsWorlds(surroundings);
+  try {
+    const both = { ...plan, what: `${plan.what}, on XS and in Node` };
+    return await runPlan(both, flags, { ...surroundings, run: (options) => runOnEngines(worlds, options) });
+  } finally {
+    await worlds.stop();
+  }
+}
+
+async function runPlan(plan: SimPlan, flags: SimFlags, surroundings: SimSurroundings): Promise<boolean> {
   const { stdout } = surroundings;
   const view = new SimView(surroundings.stderr);
   const result = await runAll(plan, flags, surroundings, view);
@@ -115,9 +139,9 @@ async function runAll(
   { stdout, run }: SimSurroundings,
   view: SimView,
 ): Promise<CampaignResult> {
-  const { from, to, devices, durationMs, faultKinds, faults } = plan;
+  const { from, to, devices, durationMs, faultKinds, broker, faults } = plan;
   const seeds = to - from + 1;
-  const common = { from, to, devices, durationMs, faultKinds, workers: flags.workers };
+  const common = { from, to, devices, durationMs, faultKinds, broker, workers: flags.workers };
   if (seeds === 1) {
     // One world hears no signal until it is over: it is left to end the program.
     const trace = new TraceWriter(stdout);
@@ -170,7 +194,7 @@ class TraceWriter {
 
 async function shrink(
   failure: WorldResult,
-  { devices, durationMs, faultKinds }: SimPlan,
+  { devices, durationMs, faultKinds, broker }: SimPlan,
   flags: SimFlags,
   { run = runWorld }: SimSurroundings,
   view: SimView,
@@ -181,7 +205,7 @@ async function shrink(
   const { signal, forget } = interruptible();
   let runs = 0;
   try {
-    const options = { seed: failure.seed, devices, durationMs, faultKinds };
+    const options = { seed: failure.seed, devices, durationMs, faultKinds, broker };
     // With none it is only cut off behind the violation.
     const before = (await shrinkFaults(options, failure, { runsMax: 0 })).faults.length;
     const result = await shrinkFaults(options, failure, {
@@ -212,10 +236,10 @@ async function writeReplay(result: WorldResult, plan: SimPlan, flags: SimFlags):
   if (!isNew) return undefined;
   const file = flags.replayOut ?? `motemq-sim-${result.seed}.txt`;
   const { devices, durationMs } = plan;
-  const { seed, faults, violations } = result;
+  const { seed, broker, faults, violations } = result;
   const comment = `motemq ${packageVersion()} sim\n${oneLine(violations[0])}`;
   try {
-    await writeFile(file, formatSchedule({ seed, devices, durationMs, faults }, comment));
+    await writeFile(file, formatSchedule({ seed, devices, durationMs, broker, faults }, comment));
     return file;
   } catch (error) {
     complain('sim', `the schedule is not in a file: ${(error as Error).message}`);
@@ -226,18 +250,20 @@ async function writeReplay(result: WorldResult, plan: SimPlan, flags: SimFlags):
 /** What runs the world again, and shows its trace. */
 function commandOf(seed: number, plan: SimPlan, flags: SimFlags, file: string | undefined): string {
   const replay = file ?? flags.replay;
-  if (replay !== undefined) return `motemq sim --replay ${replay} --trace`;
-  const { devices, durationMs, faultKinds } = plan;
+  const engine = flags.engine === 'xs' ? ' --engine xs' : '';
+  if (replay !== undefined) return `motemq sim --replay ${replay} --trace${engine}`;
+  const { devices, durationMs, faultKinds, broker } = plan;
   return [
     `motemq sim --seed ${seed} --devices ${devices}`,
     ...(durationMs === DURATION_MS_DEFAULT ? [] : [`--hours ${durationMs / 3_600_000}`]),
     ...(faultKinds.length === FAULT_NAMES.length ? [] : [`--faults ${faultKinds.join(',') || 'none'}`]),
-    '--trace',
+    ...(broker === undefined ? [] : [`--broker ${broker}`]),
+    `--trace${engine}`,
   ].join(' ');
 }
 
 function jsonOf(plan: SimPlan, result: CampaignResult, shrunk: Shrunk | null, elapsedMs: number): object {
-  const { from, to, devices, durationMs, faultKinds } = plan;
+  const { from, to, devices, durationMs, faultKinds, broker = 'both' } = plan;
   const { totals, failures, isComplete } = result;
   const shown = ({ seed, violations, hash, faults }: WorldResult): object => ({
     seed,
@@ -254,6 +280,7 @@ function jsonOf(plan: SimPlan, result: CampaignResult, shrunk: Shrunk | null, el
     devices,
     durationMs,
     faultKinds,
+    broker,
     elapsedMs: Math.round(elapsedMs),
     totals,
     failures: failures.map(shown),
@@ -303,6 +330,12 @@ export function register(program: Command): void {
       'names with commas, all, none; -name leaves one out (default: all)',
       parseFaults,
     )
+    .addOption(
+      new Option(
+        '--broker <broker>',
+        'ours; naive, a second one, written from the standard alone; both, as each seed draws it (default: both)',
+      ).choices([...BROKER_KINDS, 'both']),
+    )
     .option('--trace', 'print every line of the trace, of one world')
     .option('--replay <file>', 'run exactly what this file says')
     .option(
@@ -315,6 +348,20 @@ export function register(program: Command): void {
       integerFrom(0, 100_000),
     )
     .option('--workers <n>', 'threads (default: as many as there are cores)', integerFrom(0, 256))
+    .addOption(
+      new Option(
+        '--engine <engine>',
+        'xs: on the engine of a board as well, and the same to the last byte (default: node)',
+      ).choices(['node', 'xs']),
+    )
+    .addOption(
+      new Option(
+        '--real <broker>',
+        'in real time, over sockets and proxies, against this one, which is started',
+      ).choices(['mosquitto', 'motemq']),
+    )
+    .option('--server <url>', 'likewise, against mqtt://host:port, which goes on running')
+    .option('--seconds <n>', 'with these: real time for the faults of a schedule (default: 45)', parseSeconds)
     .option('--json <file>', 'write the result as JSON')
     .addHelpText(
       'after',
@@ -330,6 +377,8 @@ Examples:
   $ motemq sim --faults power-cut-in-write,broker-crash
   $ motemq sim --faults -clock-jump,-store-fails --seeds 1000
   $ motemq sim --seed 42 --trace | grep 'd3 '
+  $ motemq sim --seeds 20 --engine xs
+  $ motemq sim --real mosquitto --seed 42
   $ motemq sim --replay motemq-sim-42.txt --trace`,
     )
     .action(sim);

@@ -153,15 +153,13 @@ export class FlashStore implements PersistentStore {
     }
   }
 
-  remove(kind: number, number: number): void {
+  remove(kind: number, number: number): boolean {
     const name = number.toString(36);
-    if (kind === STORED_MESSAGE) this.delete(MESSAGE + name);
-    else if (kind === STORED_RECEIVED) this.delete(RECEIVED + name);
-    else {
-      // In this order a power cut in between leaves what says more.
-      this.delete(SENT + name);
-      this.delete(RELEASED + name);
-    }
+    if (kind === STORED_MESSAGE) return this.delete(MESSAGE + name);
+    if (kind === STORED_RECEIVED) return this.delete(RECEIVED + name);
+    // In this order a power cut in between leaves what says more.
+    this.delete(SENT + name);
+    return this.delete(RELEASED + name);
   }
 
   each(visit: (kind: number, number: number, bytes: Uint8Array) => void): void {
@@ -188,12 +186,14 @@ export class FlashStore implements PersistentStore {
     return Uint8Array.of(packetId >> 8, packetId & 255, key.startsWith(RELEASED) ? 1 : 0);
   }
 
-  private delete(key: string): void {
-    this.undeleted.push(key);
+  private delete(key: string): boolean {
+    if (!this.undeleted.includes(key)) this.undeleted.push(key);
     try {
       this.settle();
+      return true;
     } catch {
       // Later, before the next change.
+      return false;
     }
   }
 

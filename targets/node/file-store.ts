@@ -26,7 +26,7 @@ export class FileStore extends LogStore {
 }
 
 /** The log `file` and, beside it, the new one that takes its place. */
-function nodeFiles(file: string): LogFiles {
+export function nodeFiles(file: string): LogFiles {
   const temporary = file + '.new';
   const { O_RDWR, O_CREAT, O_TRUNC } = fs.constants;
   return {

@@ -78,7 +78,11 @@ export class LogStore implements PersistentStore {
     this.descriptor = files.open(false);
     const log = files.read(this.descriptor);
     this.fileBytes = this.load(log);
-    if (this.fileBytes < log.length) files.truncate(this.descriptor, this.fileBytes);
+    if (this.fileBytes < log.length) {
+      files.truncate(this.descriptor, this.fileBytes);
+      // What is behind the end could be whole again after another power cut, once something is written in between.
+      if (isSyncing) files.sync(this.descriptor);
+    }
     if (isSyncing) files.syncNames();
   }
 
@@ -90,14 +94,18 @@ export class LogStore implements PersistentStore {
     return true;
   }
 
-  remove(kind: number, number: number): void {
-    if (!this.kept.has(keyOf(kind, number))) return;
+  remove(kind: number, number: number): boolean {
+    const isKept = this.kept.has(keyOf(kind, number));
+    // Not kept, and yet perhaps in the log: it could not be removed when that was asked for.
+    if (!isKept && this.owed.length === 0) return true;
     this.forget(kind, number);
-    const record = encodeRecord(REMOVE, kind, number, NO_BYTES);
+    const record = isKept ? encodeRecord(REMOVE, kind, number, NO_BYTES) : NO_BYTES;
     // A message that comes back after a power cut is sent once more, as the standard allows; a received identifier
     // that comes back would swallow the next message.
-    if (!this.append(record, this.isSyncing && kind === STORED_RECEIVED)) this.owed.push(record);
+    const isRemoved = this.append(record, this.isSyncing && kind === STORED_RECEIVED);
+    if (!isRemoved && isKept) this.owed.push(record);
     this.compactIfDue();
+    return isRemoved;
   }
 
   each(visit: (kind: number, number: number, bytes: Uint8Array) => void): void {

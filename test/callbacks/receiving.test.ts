@@ -159,6 +159,7 @@ describe('a store', () => {
       },
       remove: (kind, number) => {
         kept.delete(kind * 1e6 + number);
+        return true;
       },
       each: (visit) => {
         [...kept.entries()].sort(([a], [b]) => a - b).forEach(([, record]) => visit(...record));

@@ -182,7 +182,8 @@ describe('a campaign that goes well', () => {
       /^messages {2}[\d,]+ published, [\d,]+ arrived, \d+ of them again; [\d,]+ packets$/,
     );
     expect(lines[4]).toMatch(/^devices {3}0 power cuts, [\d,]+ writes to their stores$/);
-    expect(lines[5]).toMatch(/^time {6}\d+ h of theirs in .* of ours: .* virtual seconds a second$/);
+    expect(lines[5]).toMatch(/^brokers {3}ours in \d+ worlds, the naive one in [1-9]\d*$/);
+    expect(lines[6]).toMatch(/^time {6}\d+ h of theirs in .* of ours: .* virtual seconds a second$/);
     expect(lines.at(-1)).toBe('✔ no violation in 12 seeds');
     // It did not take long enough for a line of progress.
     expect(err).toBe('');
@@ -253,6 +254,26 @@ describe('a campaign that does not', () => {
       return results[0];
     });
     expect(results).toEqual([drawn]);
+  });
+
+  it('has the broker that is asked for, and so has its replay', async () => {
+    const brokers: (string | undefined)[] = [];
+    const world = (options: WorldOptions): Promise<WorldResult> => {
+      brokers.push(options.broker);
+      return BAD(options).then((result) => ({ ...result, broker: options.broker ?? 'ours' }));
+    };
+    const flags = { seed: 3, broker: 'naive', shrink: 1, replayOut: replayOut() } as const;
+    const { lines } = await run(flags, world);
+    expect(lines).toContain('brokers   ours in 0 worlds, the naive one in 1');
+    await run({ replay: replayOut() }, world);
+    expect(brokers).toEqual(['naive', 'naive', 'naive']);
+    await run({ seeds: { from: 3, to: 4 }, broker: 'both', shrink: 0, replayOut: replayOut() }, world);
+    expect(brokers.slice(3)).toEqual([undefined, undefined]);
+    // Whatever it was, it is that again.
+    expect(parseSchedule(await readFile(replayOut(), 'utf8')).broker).toBe('ours');
+    await expect(run({ replay: replayOut(), broker: 'ours' })).rejects.toThrow(
+      '--broker: with --replay, the file says so',
+    );
   });
 
   it('is not shrunk when that is not wanted', async () => {

@@ -67,8 +67,9 @@ export class MemoryStore implements PersistentStore {
     return true;
   }
 
-  remove(kind: number, number: number): void {
+  remove(kind: number, number: number): boolean {
     this.kept.delete(`${kind} ${number}`);
+    return true;
   }
 
   each(visit: (kind: number, number: number, bytes: Uint8Array) => void): void {

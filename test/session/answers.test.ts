@@ -104,6 +104,51 @@ describe.each([V5, V3_1_1])('version %i', (protocolVersion) => {
   });
 });
 
+describe.each([V5, V3_1_1])('PUBREC of a PUBLISH whose connection is over, version %i', (protocolVersion) => {
+  const message = { type: 'PUBLISH', topicName: 't', qos: 2 } as const;
+  const lasting = protocolVersion === V5 ? { sessionExpirySeconds: 100 } : {};
+  const options = { protocolVersion, cleanStart: false, ...lasting };
+
+  /** The connection breaks, and another one goes on with the session. */
+  function connectAgain(driver: SessionDriver): void {
+    driver.cut().skip();
+    driver.accept({ sessionPresent: true });
+    driver.sent();
+    driver.events();
+  }
+
+  it('waits for the PUBLISH to come again, and goes out once [MQTT-4.3.3-8], [MQTT-4.4.0-1]', () => {
+    let isFailing = true;
+    const store = { put: () => !isFailing, remove: () => true };
+    const driver = new SessionDriver({ ...options, store }).connected();
+    for (const packetId of [1, 2]) driver.server({ ...message, packetId });
+    expect(driver.sent()).toEqual([]);
+    connectAgain(driver);
+    isFailing = false;
+    driver.run();
+    expect(driver.sent()).toEqual([]);
+    driver.server({ ...message, packetId: 1, dup: true });
+    expect(driver.sentTypes()).toEqual(['PUBREC 1']);
+    driver.ack('PUBREL', 1).server({ ...message, packetId: 2, dup: true });
+    expect(driver.sentTypes()).toEqual(['PUBCOMP 1', 'PUBREC 2']);
+    expect(driver.events()).toEqual([]);
+  });
+
+  it('waits for it when the application acknowledges late, too', () => {
+    const driver = new SessionDriver({ ...options, manualAcknowledgement: true }).connected();
+    for (const packetId of [1, 2]) driver.server({ ...message, packetId });
+    const [first, second] = driver.events().map(({ receipt }) => receipt!);
+    connectAgain(driver);
+    driver.acknowledge(first);
+    expect(driver.sent()).toEqual([]);
+    driver.server({ ...message, packetId: 1, dup: true }, { ...message, packetId: 2, dup: true });
+    expect(driver.sentTypes()).toEqual(['PUBREC 1']);
+    driver.acknowledge(second);
+    expect(driver.sentTypes()).toEqual(['PUBREC 2']);
+    expect(driver.events()).toEqual([]);
+  });
+});
+
 describe('a message that expires in the middle of QoS 2', () => {
   it('is acknowledged to the end by its receiver, late or not [MQTT-4.3.3-13]', () => {
     const driver = new SessionDriver({ manualAcknowledgement: true }).connected();

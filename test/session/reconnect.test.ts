@@ -162,6 +162,30 @@ describe('the server’s DISCONNECT', () => {
     expect(driver.openings).toBe(1);
   });
 
+  it('that the session was taken over may be due to a CONNECT of its own that was held back [MQTT-3.1.4-3]', () => {
+    const driver = new SessionDriver({
+      keepAliveSeconds: 0,
+      connectTimeoutMs: 1000,
+      reconnect: { firstMs: 100 },
+    });
+    driver.open();
+    // CONNECT is on its way, and nobody answers.
+    driver.advance(1000);
+    expect(driver.events()).toMatchObject([{ event: 'DISCONNECTED', cause: 'CONNECT_TIMEOUT' }]);
+    driver.advance(100);
+    driver.accept();
+    driver.server({ type: 'DISCONNECT', reasonCode: 0x8e });
+    const [event] = driver.events().slice(-1);
+    expect(event).toMatchObject({ cause: 'SERVER', reasonCode: 0x8e });
+    expect(event.reconnectInMs).toBeGreaterThan(0);
+    driver.advance(event.reconnectInMs!);
+    driver.accept();
+    // By now it has arrived, or never will.
+    driver.advance(301_000);
+    driver.server({ type: 'DISCONNECT', reasonCode: 0x8e });
+    expect(driver.events().slice(-1)).toMatchObject([{ reasonCode: 0x8e, reconnectInMs: -1 }]);
+  });
+
   it('is not one of 3.1.1', () => {
     const driver = new SessionDriver({ protocolVersion: V3_1_1 }).connected();
     driver.bytes(Uint8Array.of(0xe0, 0x00));

@@ -49,7 +49,13 @@ describe('incoming messages against a list (seed from MOTEMQ_SEED)', () => {
           list.splice(i, 1);
         } else if (random.below(5) === 0) {
           incoming.handleDisconnected();
-          list = list.filter(({ qos }) => qos === 2).map((entry) => ({ ...entry, isNew: 0 }));
+          list = list
+            .filter(({ qos }) => qos === 2)
+            .map((entry) => ({
+              ...entry,
+              state: entry.state === TO_ACKNOWLEDGE ? AWAIT_PUBREL : entry.state,
+              isNew: 0,
+            }));
         } else if (random.below(10) === 0) {
           incoming.clear();
           list = [];

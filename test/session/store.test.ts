@@ -24,6 +24,7 @@ class MemoryStore implements SessionStore {
   operationsLeft = Infinity;
   operations = 0;
   isFailing = false;
+  isRemovalFailing = false;
   onPut: ((kind: number, number: number) => void) | undefined;
 
   put(kind: number, number: number, bytes: Uint8Array, at: number, byteLength: number): boolean {
@@ -34,9 +35,11 @@ class MemoryStore implements SessionStore {
     return true;
   }
 
-  remove(kind: number, number: number): void {
+  remove(kind: number, number: number): boolean {
     this.count();
+    if (this.isRemovalFailing) return false;
     this.records.delete(`${kind} ${number}`);
+    return true;
   }
 
   private count(): void {
@@ -249,6 +252,30 @@ describe('what is restored', () => {
     expect(Array.from(store.records.keys())).toEqual([]);
   });
 
+  it('makes no duplicate of a message of another session, of which no CONNACK told [MQTT-3.3.1-1], [MQTT-4.3.3-10]', () => {
+    const store = new MemoryStore();
+    const before = new SessionDriver({ store, sessionExpirySeconds: 100 }).connected();
+    for (const packetId of [8, 9]) before.server({ type: 'PUBLISH', topicName: 't', qos: 2, packetId });
+    const driver = new SessionDriver({ store, sessionExpirySeconds: 100 });
+    store.restoreInto(driver);
+    driver.connected({ sessionPresent: true });
+    const message = { type: 'PUBLISH', topicName: 't', qos: 2, packetId: 9 } as const;
+    // As long as the identifier is kept the message waits: the power may go before it is delivered.
+    store.isRemovalFailing = true;
+    driver.server(message);
+    expect([driver.events(), driver.sent()]).toEqual([[], []]);
+    store.isRemovalFailing = false;
+    driver.run();
+    expect(driver.events()).toMatchObject([{ event: 'MESSAGE' }]);
+    expect(driver.sentTypes()).toEqual(['PUBREC 9']);
+    // Again on the same connection it is one, whatever it says.
+    driver.server(message, { ...message, dup: true, packetId: 8 });
+    expect(driver.events()).toEqual([]);
+    expect(driver.sentTypes()).toEqual(['PUBREC 9', 'PUBREC 8']);
+    driver.ack('PUBREL', 8).ack('PUBREL', 9);
+    expect(store.records.size).toBe(0);
+  });
+
   it('is sent as new messages to a server that lost the session', () => {
     const store = new MemoryStore();
     const before = new SessionDriver({ store, sessionExpirySeconds: 100 }).connected();
@@ -338,6 +365,33 @@ describe('a store that fails', () => {
     expect(driver.events()).toMatchObject([{ event: 'MESSAGE' }, { event: 'PUBLISHED', ticket }]);
     expect(store.records.size).toBe(0);
   });
+
+  it.each([V5, V3_1_1])(
+    'holds up PUBCOMP, so that the next message with its identifier is no duplicate [MQTT-4.3.3-10] (%i)',
+    (protocolVersion) => {
+      const expiry = protocolVersion === V5 ? { sessionExpirySeconds: 100 } : { cleanStart: false };
+      const options = { protocolVersion, ...expiry };
+      const store = new MemoryStore();
+      const driver = new SessionDriver({ ...options, store }).connected();
+      driver.server({ type: 'PUBLISH', topicName: 't', payload: '01', qos: 2, packetId: 9 });
+      expect(driver.sentTypes()).toEqual(['PUBREC 9']);
+      store.isRemovalFailing = true;
+      driver.ack('PUBREL', 9);
+      driver.server({ type: 'PUBLISH', topicName: 't', payload: '02', qos: 0 });
+      expect(driver.sent()).toEqual([]);
+      expect(driver.events()).toHaveLength(1);
+      // After a power cut the server says PUBREL once more: it had no PUBCOMP.
+      const later = new SessionDriver({ ...options, store });
+      store.restoreInto(later);
+      later.connected({ sessionPresent: true }).ack('PUBREL', 9);
+      expect(later.sent()).toEqual([]);
+      store.isRemovalFailing = false;
+      later.run();
+      expect(later.sent()).toEqual([{ type: 'PUBCOMP', packetId: 9 }]);
+      later.server({ type: 'PUBLISH', topicName: 't', payload: '03', qos: 2, packetId: 9 });
+      expect(later.events()).toMatchObject([{ event: 'MESSAGE' }]);
+    },
+  );
 
   it('holds up messages accepted before it failed', () => {
     const store = new MemoryStore();

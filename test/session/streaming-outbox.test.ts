@@ -29,8 +29,9 @@ class MemoryStore implements SessionStore {
     return !this.isFailing;
   }
 
-  remove(kind: number, number: number): void {
+  remove(kind: number, number: number): boolean {
     this.records.delete(`${kind} ${number}`);
+    return true;
   }
 
   keys(): string[] {

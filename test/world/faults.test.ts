@@ -75,6 +75,13 @@ describe('a schedule as text', () => {
     expect(optionsOfSchedule(schedule)).toEqual(schedule);
   });
 
+  it('may name the broker', () => {
+    const named = { ...schedule, broker: 'naive' } as const;
+    expect(formatSchedule(named, '')).toContain('\nbroker naive\n');
+    expect(parseSchedule(formatSchedule(named, ''))).toEqual(named);
+    expect(optionsOfSchedule(named)).toEqual(named);
+  });
+
   it('is put in order', () => {
     const lines = 'seed 1\n20000 reset 0 5\n15000 stall 1 7\nhours 1\ndevices 2';
     expect(parseSchedule(lines).faults.map(({ kind }) => kind)).toEqual(['stall', 'reset']);
@@ -95,7 +102,7 @@ describe('a schedule as text', () => {
       'line 4: it goes on to 3610005 ms, and faults end at 3610000',
     ],
     ['seed 1\n20000 rest 0 5', 'line 2: not a fault: 20000 rest 0 5'],
-    ['# so\nsed 1', 'line 2: neither a fault nor seed, devices or hours: sed 1'],
+    ['# so\nsed 1', 'line 2: neither a fault nor seed, devices, hours or broker: sed 1'],
     ['seed -1', 'line 1: seed is a whole number from 0 to 4294967295, not "-1"'],
     ['seed 1 2', 'line 1: seed is a whole number from 0 to 4294967295, not "1 2"'],
     ['seed', 'line 1: seed is a whole number from 0 to 4294967295, not ""'],
@@ -103,6 +110,8 @@ describe('a schedule as text', () => {
     ['hours 0', 'line 1: hours is a number from 0.001 to 10000, not "0"'],
     ['hours many', 'line 1: hours is a number from 0.001 to 10000, not "many"'],
     ['seed 1\nseed 1', 'line 2: seed is there twice'],
+    ['seed 1\nbroker other', 'line 2: broker is ours or naive, not "other"'],
+    ['broker ours\nbroker naive', 'line 2: broker is there twice'],
     ['seed 1\nhours 1\n', 'line 3: there is no line "devices …"'],
   ])('is not %j', (text, message) => {
     expect(() => parseSchedule(text)).toThrow(new SyntaxError(message));

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { STORED_MESSAGE, STORED_PROGRESS, STORED_RECEIVED } from '../../src/session/store.ts';
 import type { Dice } from '../../sim/world/power.ts';
 import { Power } from '../../sim/world/power.ts';
-import { FlashMedium, WorldStore } from '../../sim/world/stores.ts';
+import { DiskMedium, FlashMedium, WorldStore } from '../../sim/world/stores.ts';
 import { PowerLost } from '../../sim/world/sim-board.ts';
 import { Random, SEED, shareOf } from '../seed.ts';
 import type { Bench, BenchStore } from './store-benches.ts';
@@ -113,6 +113,29 @@ describe.each(BENCHES.map((bench) => [bench.name, bench] as const))('%s', (_, be
     take(store, { kind: STORED_RECEIVED, number: 3, bytes: new Uint8Array(0) });
     store.revive();
     expect(rowsOf(store)).toEqual([[STORED_RECEIVED, 3, []]]);
+  });
+
+  it('says so when it cannot remove, and has removed for good when it says that it has', () => {
+    const store = bench.make(NO_DICE);
+    for (const number of [3, 4]) take(store, { kind: STORED_RECEIVED, number, bytes: new Uint8Array(0) });
+    store.setFailing(true);
+    expect(store.remove(STORED_RECEIVED, 3)).toBe(false);
+    expect(store.remove(STORED_RECEIVED, 3)).toBe(false);
+    expect(store.remove(STORED_RECEIVED, 4)).toBe(false);
+    store.setFailing(false);
+    expect(store.remove(STORED_RECEIVED, 3)).toBe(true);
+    expect(store.remove(STORED_RECEIVED, 4)).toBe(true);
+    expect(store.remove(STORED_RECEIVED, 4)).toBe(true);
+    store.revive();
+    expect(rowsOf(store)).toEqual([]);
+    // What it did not say it had removed, is there or not; nothing else is.
+    for (const number of [3, 4]) take(store, { kind: STORED_RECEIVED, number, bytes: new Uint8Array(0) });
+    store.setFailing(true);
+    expect(store.remove(STORED_RECEIVED, 3)).toBe(false);
+    store.revive();
+    expect(rowsOf(store).at(-1)).toEqual([STORED_RECEIVED, 4, []]);
+    expect(store.remove(STORED_RECEIVED, 3)).toBe(true);
+    expect(rowsOf(store)).toEqual([[STORED_RECEIVED, 4, []]]);
   });
 
   it('takes back under the same name what it could not remove', () => {
@@ -247,6 +270,24 @@ describe.each([...BENCHES, ...WORN].map((bench) => [bench.name, bench] as const)
     });
   },
 );
+
+it('what a log was cut off behind does not come back', () => {
+  for (let round = 0; round < 3000; round++) {
+    const store = new WorldStore(new DiskMedium(new Power(new Random(round))));
+    const bytes = new Uint8Array(20);
+    store.put(STORED_MESSAGE, 1, bytes, 0, 20);
+    // The power goes in the sync of the second put: of both records any part may be there.
+    store.remove(STORED_MESSAGE, 1);
+    store.cutAfter(1);
+    expect(() => store.put(STORED_MESSAGE, 2, bytes, 0, 20)).toThrow(PowerLost);
+    store.revive();
+    const before = rowsOf(store).map(([, number]) => number);
+    // As long as what was lost there; and nothing is synced.
+    store.remove(STORED_MESSAGE, 1);
+    store.revive();
+    for (const [, number] of rowsOf(store)) expect(before, `round ${round}`).toContain(number);
+  }
+});
 
 it('a page is erased in the middle of these lives, and a message is in two pages in one of them', () => {
   for (const bench of WORN)

@@ -3,6 +3,7 @@
  * What they check is looked at by test/world/seeds.test.ts and by the defects put into them on purpose.
  */
 import { describe, expect, it } from 'vitest';
+import { BROKER_KINDS } from '../../sim/world/broker-process.ts';
 import type { EventQueue } from '../../sim/world/events.ts';
 import { formatFault } from '../../sim/world/faults.ts';
 import { World, runWorld } from '../../sim/world/world.ts';
@@ -38,6 +39,45 @@ describe('a world', () => {
     expect(times).toEqual([...times].sort((a, b) => a - b));
     const befallen = lines.filter((line) => line.includes(' FAULT ')).map((line) => line.split(' FAULT ')[1]);
     expect(befallen).toEqual(result.faults.map(formatFault));
+  });
+
+  it('has the broker that its seed draws, or the one that is asked for', async () => {
+    const drawn = await Promise.all(
+      Array.from({ length: 30 }, (_, seed) => runWorld({ seed, durationMs: 1000, devices: 1 })),
+    );
+    const naive = drawn.filter(({ broker }) => broker === 'naive');
+    expect(naive.length).toBeGreaterThan(1);
+    expect(naive.length).toBeLessThan(15);
+    for (const [seed, { broker, hash }] of drawn.slice(0, 10).entries()) {
+      const [ours, other] = await Promise.all(
+        BROKER_KINDS.map((kind) => runWorld({ seed, durationMs: 1000, devices: 1, broker: kind })),
+      );
+      expect([ours.broker, other.broker]).toEqual(['ours', 'naive']);
+      expect(ours.hash === hash).toBe(broker === 'ours');
+      expect(other.hash === hash).toBe(broker === 'naive');
+    }
+  });
+
+  it('has devices with every kind of store, on either broker, and they lose their power', async () => {
+    for (const broker of BROKER_KINDS) {
+      const stores = new Set<string>();
+      let powerCuts = 0;
+      for (let seed = 1; seed <= 6; seed++) {
+        const result = await runWorld({
+          seed,
+          broker,
+          durationMs: QUARTER_MS,
+          onTrace: (line) => {
+            const [, store] = / on store=(\w+)$/.exec(line) ?? [];
+            if (store !== undefined) stores.add(store);
+          },
+        });
+        expect(result.violations).toEqual([]);
+        powerCuts += result.powerCuts;
+      }
+      expect([...stores].sort()).toEqual(['flash', 'list', 'log']);
+      expect(powerCuts).toBeGreaterThan(5);
+    }
   });
 
   it('in which nothing goes wrong sends nothing twice and loses no power', async () => {

@@ -91,7 +91,7 @@ export const NOT_IN_XS: Readonly<Record<string, string>> = {
   'test/tidy.test.ts': 'reads the repository',
   'test/broker/': 'the broker, which runs in Node',
   'test/conformance/': 'the broker, over real sockets',
-  'test/world/': 'the simulator, which runs in Node',
+  'test/world/': 'worlds are run there by test/xs/world.test.ts',
   'test/brokers/': 'the Node target against real brokers; test/xs has tests of its own against them',
   'test/cli/': 'the command line, which runs in Node',
   'test/client/': 'times of the promise client are played by vitest, its surroundings are those of Node',
@@ -99,6 +99,7 @@ export const NOT_IN_XS: Readonly<Record<string, string>> = {
   'test/support-tests/': 'tests of the tests’ own tools, which run in Node',
   'test/targets/node/': 'the Node target',
   'test/targets/wasm/': 'XS has no WebAssembly',
+  'test/bench/': 'the benchmarks, which run in Node',
   'test/xs/': 'they run the machines',
 };
 
