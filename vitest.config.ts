@@ -11,7 +11,7 @@ const xs = ['test/xs/**/*.test.ts'];
 /** With tests of what the brokers' tests are built from: the proxy and the like. They open sockets too. */
 const brokers = ['test/brokers/**/*.test.ts', 'test/support-tests/**/*.test.ts'];
 const conformance = ['test/conformance/**/*.test.ts'];
-const world = ['test/world/seeds.test.ts'];
+const world = ['test/world/seeds.test.ts', 'test/world/defects.test.ts'];
 
 /** What firmware files import, as it is now instead of as it was built. */
 const resolve = {
@@ -73,7 +73,8 @@ export default defineConfig({
         test: {
           name: 'world',
           include: world,
-          // It runs threads of its own, on all cores.
+          // Each file runs threads of its own, on all cores.
+          fileParallelism: false,
           testTimeout: 900_000,
           sequence: { groupOrder: 4 },
         },

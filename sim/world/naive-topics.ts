@@ -31,6 +31,6 @@ export function doesFilterMatch(filter: string, topicName: string): boolean {
   const isWild = filter.startsWith('+') || filter.startsWith('#');
   if (topicName.startsWith('$') && isWild) return false; // [MQTT-4.7.2-1]
   // Most do not even begin alike.
-  if (!isWild && filter[0] !== topicName[0]) return false;
+  if (!isWild && !topicName.startsWith(filter.slice(0, 1))) return false;
   return doLevelsMatch(filter.split('/'), topicName.split('/'), 0);
 }

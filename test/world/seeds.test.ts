@@ -10,8 +10,8 @@ import { SEED_MAX } from '../../sim/world/schedule.ts';
 import type { WorldResult } from '../../sim/world/world.ts';
 import { buildWorker } from './worlds.ts';
 
-const FIXED = { from: 1, to: 1500 };
-const FRESH_COUNT = 500;
+const FIXED = { from: 1, to: 1900 };
+const FRESH_COUNT = 100;
 
 let workerUrl: URL;
 beforeAll(async () => {

@@ -209,7 +209,7 @@ export const BROKER_DEFECTS: readonly Defect[] = [
           'if (this.store?.hasChanges() === true) this.commit(this.store, []);\n    this.write(touched, nowMs);',
       },
     ],
-    rules: ['lost', 'stuck', 'qos2-twice', 'subscription', 'qos2', 'unfinished'],
+    rules: ['packet-id', 'lost', 'stuck', 'qos2-twice', 'subscription', 'qos2', 'unfinished'],
     seedsMax: 300,
   },
   {

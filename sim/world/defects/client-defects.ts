@@ -339,8 +339,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: INCOMING,
-        find: 'if (this.qos(i) === 1) this.remove(i);',
-        replace: 'if (i >= 0) this.remove(i);',
+        find: 'if (this.qos(i) === 1) {',
+        replace: 'if (i >= 0) {',
       },
     ],
     rules: ['qos2', 'store-leak', 'qos2-twice'],
@@ -367,12 +367,20 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: RECEIVE,
-        find: 'if (s.store !== null) s.store.remove(STORED_RECEIVED, packetId);',
+        find: 'if (s.store !== null && !s.store.remove(STORED_RECEIVED, packetId)) return HELD;',
         replace: '',
       },
     ],
     rules: ['store-leak', 'early-answer', 'lost', 'stuck'],
     seedsMax: 10,
+  },
+  {
+    name: 'doubted-identifier-kept',
+    clause: 'MQTT-4.3.3-10',
+    why: 'a message is taken for a duplicate under an identifier of a session that is no more',
+    edits: [{ file: RECEIVE, find: '|| !s.isSessionDoubted', replace: '|| true' }],
+    rules: ['early-answer', 'lost', 'stuck', 'qos2'],
+    seedsMax: 1000,
   },
   {
     name: 'acknowledged-at-first-fragment',
@@ -409,7 +417,7 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
       { file: PUMP, find: 'this.session.transmit.clear();', replace: '' },
       { file: PUMP, find: 'else ring.clear();', replace: '' },
     ],
-    rules: ['malformed', 'first-packet', 'accused', 'stuck'],
+    rules: ['malformed', 'first-packet', 'accused', 'stuck', 'alias'],
     seedsMax: 30,
   },
 
@@ -533,8 +541,8 @@ export const CLIENT_DEFECTS: readonly Defect[] = [
     edits: [
       {
         file: SUBSCRIPTIONS,
-        find: '(isSessionLost && this.state(at) === ACTIVE)',
-        replace: '(isSessionLost && this.state(at) === SENT)',
+        find: '(isSessionDoubted && this.state(at) === ACTIVE)',
+        replace: '(isSessionDoubted && this.state(at) === SENT)',
       },
     ],
     rules: ['subscription'],
