@@ -189,7 +189,10 @@ describeEveryBroker(
       await client.publish(topic, 'end', { qos: 2 });
       await eventually(() => textsOf(messages).includes('end'), { what: 'the end' });
       expect(textsOf(messages)).toHaveLength(texts.length + 1);
-      expect(packetsOf(proxy, 'toServer', 'SUBSCRIBE')).toHaveLength(1);
+      // A CONNECT that nobody answered may have begun a session anew: only then is it asked for again.
+      const isMissed =
+        packetsOf(proxy, 'toServer', 'CONNECT').length > packetsOf(proxy, 'toClient', 'CONNACK').length;
+      expect(packetsOf(proxy, 'toServer', 'SUBSCRIBE')).toHaveLength(isMissed ? 2 : 1);
     });
   },
   { brokers: ['mosquitto', 'motemq'] },
