@@ -328,6 +328,8 @@ export class Driver {
   handleBytes(bytes: Uint8Array, at: number, end: number): void {
     const ring = this.session.receive;
     if (ring.start === ring.end) {
+      // Lent storage holds other bytes each time.
+      this.session.state.codec.forget?.();
       ring.bytes = bytes;
       ring.start = at;
       ring.end = end;

@@ -8,6 +8,7 @@ import { P_SESSION_EXPIRY_INTERVAL } from '../../../src/packets/property-table.t
 import {
   CONNACK,
   CONNECT,
+  PACKET_NAMES,
   PUBACK,
   PUBCOMP,
   PUBLISH,
@@ -230,30 +231,11 @@ export class SessionObserver implements PacketWatcher {
   }
 }
 
-const NAMES = [
-  '',
-  'CONNECT',
-  'CONNACK',
-  'PUBLISH',
-  'PUBACK',
-  'PUBREC',
-  'PUBREL',
-  'PUBCOMP',
-  'SUBSCRIBE',
-  'SUBACK',
-  'UNSUBSCRIBE',
-  'UNSUBACK',
-  'PINGREQ',
-  'PINGRESP',
-  'DISCONNECT',
-  'AUTH',
-];
-
 /** A packet in a few words. */
 function describe(packet: Packet, bytes: Uint8Array): string {
   const { type, packetId, qos, dup, reasonCode, sessionPresent } = packet;
   const code = reasonCode > 0 ? ` 0x${reasonCode.toString(16)}` : '';
   if (type === CONNACK) return `CONNACK present=${sessionPresent}${code}`;
-  if (type !== PUBLISH) return `${NAMES[type]}${packetId > 0 ? ` ${packetId}` : ''}${code}`;
+  if (type !== PUBLISH) return `${PACKET_NAMES[type]}${packetId > 0 ? ` ${packetId}` : ''}${code}`;
   return `PUBLISH ${packetId} qos=${qos}${dup === 1 ? ' dup' : ''} ${nameOf(packet, bytes)}`;
 }
